@@ -1,0 +1,46 @@
+"""What can go wrong, as one clear sentence and a hint; caught once, in cli.py."""
+
+
+class TinymlError(Exception):
+    """An error a user can act on: `message` names the file, layer, tensor, key or port."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(TinymlError):
+    """Something the user gave is not usable: a file, a name, a value (exit code 2)."""
+
+    exit_code = 2
+
+
+class ModelError(InputError):
+    """A model file that is broken, or asks for what the engine does not have."""
+
+
+class BoardError(InputError):
+    """A board name, a board file, or a model that does not fit the board."""
+
+
+class ToolError(TinymlError):
+    """A program tinyml needs is missing or too old (exit code 1)."""
+
+
+class BuildError(TinymlError):
+    """The compiler or linker refused what tinyml generated."""
+
+
+class ProbeError(TinymlError):
+    """A flasher, emulator or port did not do what was asked."""
+
+
+class RunError(TinymlError):
+    """The firmware did not answer, or answered nonsense."""
+
+
+class PortError(InputError):
+    """A serial port that does not exist, or that somebody else holds."""

@@ -1,0 +1,129 @@
+"""The graph: immutable tensors and nodes, and the checks every stage must keep true."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Quant:
+    """real = scale * (q - zero_point); one entry per tensor, or one per slice along `axis`."""
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        return len(self.scale) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A value in the graph. `data` is set for constants only and is read-only."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    quant: Quant | None = None
+    data: Array | None = None
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * self.dtype.itemsize
+
+    @property
+    def scale(self) -> float:
+        """The per-tensor scale; ModelError where there is none."""
+        return self._per_tensor().scale[0]
+
+    @property
+    def zero_point(self) -> int:
+        return self._per_tensor().zero_point[0]
+
+    def _per_tensor(self) -> Quant:
+        if self.quant is None or self.quant.per_channel:
+            raise ModelError(
+                f"tensor {self.name!r} has no per-tensor scale",
+                hint="quantise the model to int8 with the TFLite converter",
+            )
+        return self.quant
+
+    @property
+    def rows(self) -> int:
+        """Rows of one batch item: H of an NHWC tensor, every outer index of any other."""
+        return self.shape[1] if len(self.shape) == 4 else math.prod(self.shape[:-1])
+
+    @property
+    def batches(self) -> int:
+        return self.shape[0] if len(self.shape) == 4 else 1
+
+    @property
+    def row_bytes(self) -> int:
+        return self.nbytes // max(self.rows * self.batches, 1)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator. `label` is the layer name a user knows; absent inputs are None."""
+
+    op: str
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    attrs: Any = None
+    label: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.op} {self.label!r}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Tensors by unique printable name, nodes in execution order.
+
+    `input_names` and `output_names` are the signature's names, in signature order, for the
+    tensors `inputs` and `outputs`.
+    """
+
+    tensors: Mapping[str, Tensor]
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+
+    def ins(self, node: Node) -> list[Tensor | None]:
+        return [None if n is None else self.tensors[n] for n in node.inputs]
+
+    def outs(self, node: Node) -> list[Tensor]:
+        return [self.tensors[n] for n in node.outputs]
+
+    def verify(self) -> Graph:
+        """Raise ModelError if a node reads what nothing has written, or writes twice."""
+        known = {n for n, t in self.tensors.items() if t.data is not None} | set(self.inputs)
+        for node in self.nodes:
+            for name in node.inputs:
+                if name is not None and name not in known:
+                    raise ModelError(f"{node} reads tensor {name!r} before anything writes it")
+            for name in node.outputs:
+                if name in known:
+                    raise ModelError(f"{node} writes tensor {name!r} a second time")
+                known.add(name)
+        for name in self.outputs:
+            if name not in known:
+                raise ModelError(f"nothing writes the model output {name!r}")
+        return self
