@@ -1,0 +1,171 @@
+"""Calibration and test data: .npz files by input name, and int8 arithmetic on whole arrays."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .graph import Array
+
+LABELS = ("labels", "y")
+_MOST_BYTES = 1 << 32
+_FEW_SAMPLES = 20
+_HOW = "write it with numpy.savez('data.npz', input_name=x), plain numbers only"
+
+
+def load_arrays(path: Path) -> dict[str, Array]:
+    """Every array of a .npz file by name, or the one of a .npy file by the file's own name.
+
+    Pickled objects are never loaded. InputError: missing, not such a file, or not numbers.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", hint=_HOW)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+        if magic == b"\x93NUMPY":
+            arrays = {path.stem: np.load(path, allow_pickle=False)}
+        elif magic.startswith(b"PK"):
+            arrays = _load_npz(path)
+        else:
+            raise InputError(f"{path.name} is not a .npz file", hint=_HOW)
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        reason = "it holds Python objects" if "pickle" in str(error) else str(error)
+        raise InputError(f"{path.name} cannot be read: {reason}", hint=_HOW) from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{path.name}: array {name!r} holds {array.dtype}", hint=_HOW)
+    return arrays
+
+
+def _load_npz(path: Path) -> dict[str, Array]:
+    with zipfile.ZipFile(path) as archive:
+        total = sum(entry.file_size for entry in archive.infolist())
+        if total > _MOST_BYTES:
+            raise InputError(
+                f"{path.name} would unpack to {total} bytes", hint="give fewer samples"
+            )
+        strange = [n for n in archive.namelist() if not n.endswith(".npy")]
+        if strange:
+            raise InputError(f"{path.name} holds {strange[0]!r}, not only arrays", hint=_HOW)
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def labelled_set(path: Path, input_names: Sequence[str]) -> tuple[dict[str, Array], Array]:
+    """Inputs by name, and the label of each sample from the array `labels` or `y`, int64 (N,)."""
+    arrays = load_arrays(path)
+    label = next((n for n in LABELS if n in arrays and n not in input_names), None)
+    if label is None:
+        raise InputError(
+            f"{path.name} has no array 'labels' (or 'y')",
+            hint="numpy.savez('test.npz', input_name=x, labels=class_numbers)",
+        )
+    labels = arrays[label]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.array_equal(labels, np.floor(labels)):
+        raise InputError(
+            f"{path.name}: {label!r} has shape {labels.shape}, and class numbers (N,) are expected",
+            hint="turn one-hot labels into numbers with labels.argmax(axis=1)",
+        )
+    inputs = {name: _named(path, arrays, name) for name in input_names}
+    for name, array in inputs.items():
+        if array.ndim == 0 or len(array) != len(labels):
+            raise InputError(
+                f"{path.name}: {name!r} has shape {array.shape} for {len(labels)} labels",
+                hint="one label for each sample",
+            )
+    if len(labels) == 0:
+        raise InputError(f"{path.name} holds no samples")
+    return inputs, labels.astype(np.int64)
+
+
+def _named(path: Path, arrays: Mapping[str, Array], name: str) -> Array:
+    if name not in arrays:
+        raise InputError(
+            f"{path.name} has no array {name!r}; it has {', '.join(map(repr, sorted(arrays)))}",
+            hint=f"name the array after the model's input: numpy.savez(..., **{{{name!r}: x}})",
+        )
+    return arrays[name]
+
+
+def check_calibration(name: str, arrays: Mapping[str, Array]) -> list[str]:
+    """Warnings about calibration data that will quantise badly; InputError if it cannot work."""
+    warnings = []
+    counts = {key: len(a) if a.ndim else 0 for key, a in arrays.items()}
+    if not counts or 0 in counts.values():
+        raise InputError(f"{name} holds no samples", hint=_HOW)
+    if len(set(counts.values())) > 1:
+        text = ", ".join(f"{key!r} {count}" for key, count in sorted(counts.items()))
+        raise InputError(f"{name}: the arrays differ in their number of samples: {text}")
+    if min(counts.values()) < _FEW_SAMPLES:
+        warnings.append(
+            f"{name} holds {min(counts.values())} samples; 100 or more give steadier int8 ranges"
+        )
+    for key, array in sorted(arrays.items()):
+        if not np.isfinite(array).all():
+            raise InputError(f"{name}: array {key!r} holds infinite or NaN values")
+        warnings += _range_warnings(f"{name}: array {key!r}", array)
+    return warnings
+
+
+def _range_warnings(what: str, array: Array) -> list[str]:
+    warnings = []
+    if array.dtype.kind == "u" and array.max() > 1:
+        warnings.append(
+            f"{what} holds integers up to {array.max()}; is this the input the model was trained "
+            "on, after preprocessing?"
+        )
+    if array.size and array.min() == array.max():
+        warnings.append(f"{what} is {array.flat[0]} everywhere")
+    elif array.ndim > 1:
+        columns = array.reshape(-1, array.shape[-1])
+        still = np.flatnonzero(columns.min(axis=0) == columns.max(axis=0))
+        if len(still) > 0 and len(columns) > 1:
+            first = ", ".join(map(str, still[:8])) + (", ..." if len(still) > 8 else "")
+            warnings.append(
+                f"{what}: {len(still)} of {columns.shape[1]} channels never change ({first})"
+            )
+    return warnings
+
+
+def to_int8(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
+    """clip(round(x / scale) + zero_point) to int8.
+
+    Computed in float32 and rounded half to even, as np.round in the TFLite examples; values
+    outside the calibrated range saturate, they never wrap. NaN is an InputError.
+    """
+    real = np.asarray(values, np.float32)
+    if np.isnan(real).any():
+        raise InputError("NaN has no int8 value", hint="look for NaN in the input data")
+    steps = np.round(real / np.float32(scale)) + np.float32(zero_point)
+    return np.clip(steps, -128, 127).astype(np.int8)
+
+
+def to_real(values: Array, scale: float, zero_point: int) -> npt.NDArray[np.float32]:
+    """scale * (q - zero_point) in float32."""
+    return (values.astype(np.int32) - zero_point).astype(np.float32) * np.float32(scale)
+
+
+def classes(outputs: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The class of each sample (N, ...): argmax, or value >= 0.5 for one real output.
+
+    int8 outputs need no dequantising for argmax; a single int8 output does: see `to_real`.
+    """
+    values: npt.NDArray[Any] = np.asarray(outputs)
+    flat = values.reshape(len(values), -1)
+    if flat.shape[1] == 1:
+        return (flat[:, 0] >= 0.5).astype(np.int64)
+    return np.asarray(flat.argmax(axis=1), np.int64)
+
+
+def accuracy(outputs: npt.ArrayLike, labels: Array) -> float:
+    """Share of samples whose class is the label; the first of equal outputs counts."""
+    return float(np.mean(classes(outputs) == labels))

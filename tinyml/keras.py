@@ -1,0 +1,312 @@
+"""Keras model or SavedModel to int8 .tflite; the only module that imports TensorFlow.
+
+Run by quantize.py as `python -m tinyml.keras`, one conversion per process: the job is JSON on
+stdin, the answer is JSON in the file `job["answer"]`. Whatever TensorFlow raises is left to kill
+this process: the parent tells it from the stage reached and the last lines of stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+
+from . import kerasfile
+from .data import load_arrays
+from .errors import InputError, ModelError, TinymlError, ToolError
+from .graph import Array
+
+_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
+_MOST_SAMPLES = 512
+_TENSOR_NAME, _MAP_NAME, _INPUTS, _OUTPUTS = 10, 4, 6, 8  # vtable entries: 4 + 2 * field id
+
+
+@dataclass(frozen=True)
+class Input:
+    """One model input without its batch dimension."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} with shape (N, {', '.join(map(str, self.shape))})"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to trace: `call` maps tensors in input order to tensors in output order."""
+
+    call: Callable[[Sequence[Any]], Sequence[Any]]
+    resource: Any
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+    output_layers: tuple[str, ...]
+    name: str = "model"
+
+
+def main() -> None:
+    """Read the job, write each stage reached, then the answer or the error."""
+    job = json.load(sys.stdin)
+    answer = Path(job["answer"])
+
+    def stage(name: str) -> None:
+        answer.write_text(json.dumps({"stage": name, "keras": keras.__version__}))
+
+    try:
+        result = {"stage": "done", **convert(job, stage)}
+    except TinymlError as error:
+        kind = type(error).__name__
+        result = {"error": kind, "message": error.message, "hint": error.hint}
+    answer.write_text(json.dumps(result))
+
+
+def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, Any]:
+    """Load, check the calibration data, trace with batch 1, convert, name; the answer's fields."""
+    if not keras.__version__.startswith("3."):
+        raise ToolError(
+            f"tinyml reads models with Keras 3, and Keras {keras.__version__} is installed",
+            hint='pip install "tinyml[keras]", and unset TF_USE_LEGACY_KERAS',
+        )
+    stage("load")
+    path = Path(job["model"])
+    model = load_saved_model(path) if path.is_dir() else load_keras(path, unsafe=job["unsafe"])
+    samples = calibration_samples(job["calibration"], model.inputs)
+    stage("trace")
+    folder = Path(job["folder"])
+    export(model, folder)
+    stage("convert")
+    data = bytearray(to_int8(folder, samples, job["io_dtype"]))
+    name_ends(data, model)
+    Path(job["output"]).write_bytes(data)
+    return {
+        "inputs": [entry.name for entry in model.inputs],
+        "outputs": model.outputs,
+        "output_layers": model.output_layers,
+    }
+
+
+def load_keras(path: Path, *, unsafe: bool) -> Loaded:
+    """A .keras or .h5 file; Lambda layers are refused by name unless `unsafe`."""
+    if kerasfile.kind(path) == "h5":
+        with h5py.File(path) as file:
+            kerasfile.check_h5(path, file.attrs.get("model_config"), unsafe=unsafe)
+    model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+    if not (model.built and getattr(model, "inputs", None)):
+        raise ModelError(
+            f"{path.name}: {type(model).__name__} {model.name!r} has no input shape",
+            hint="start it with keras.Input(shape=(...)) and save it again; a subclassed model "
+            "converts after model.export('folder'): give that folder",
+        )
+    layers = dict(_layers(model))
+    for name, layer in layers.items():
+        if not all(_SCOPE.fullmatch(part) for part in (model.name, layer.name)):
+            raise ModelError(
+                f"{path.name}: TensorFlow cannot trace a layer named {name!r}",
+                hint="use letters, digits, '_', '-' and '.' in layer names",
+            )
+        layer.call = _in_scope(layer.call, f"{model.name}/{name}/")
+    inputs = tuple(
+        Input(t.name, _fixed(path, t.name, t.shape[1:]), str(t.dtype)) for t in model.inputs
+    )
+    single = isinstance(model, keras.Sequential)
+
+    def call(tensors: Sequence[Any]) -> Sequence[Any]:
+        packed = tensors[0] if single else keras.tree.pack_sequence_as(model.input, list(tensors))
+        return list(keras.tree.flatten(model(packed, training=False)))
+
+    layers_out = (model.layers[-1].name,) if single else tuple(model.output_names)
+    return Loaded(call, model, inputs, _distinct(layers_out), layers_out, model.name)
+
+
+def load_saved_model(path: Path) -> Loaded:
+    """A SavedModel folder by its signature 'serving_default'; names in the signature's order."""
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures.get("serving_default")
+    if signature is None:
+        raise ModelError(
+            f"{path.name} has no signature 'serving_default'",
+            hint="write it with model.export('folder')",
+        )
+    specs = signature.structured_input_signature[1]
+    names = tuple(specs)
+    inputs = tuple(
+        Input(n, _fixed(path, n, specs[n].shape[1:]), specs[n].dtype.name) for n in names
+    )
+    outputs = tuple(signature.structured_outputs)
+
+    def call(tensors: Sequence[Any]) -> Sequence[Any]:
+        answers = signature(**dict(zip(names, tensors, strict=True)))
+        return [answers[name] for name in outputs]
+
+    return Loaded(call, loaded, inputs, outputs, ("",) * len(outputs))
+
+
+def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every layer of a model and of the models inside it, by path."""
+    for layer in model.layers:
+        name = prefix + layer.name
+        yield name, layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer, name + "/")
+
+
+def _in_scope(call: Callable[..., Any], scope: str) -> Callable[..., Any]:
+    """`call` with its operations named after its layer.
+
+    Keras opens a layer's name scope twice per call, so that TensorFlow names the operations of
+    'conv2d' 'conv2d_1', which may be another layer's name. A scope ending in '/' is absolute.
+    """
+
+    def scoped(*args: Any, **kwargs: Any) -> Any:
+        with tf.name_scope(scope):
+            return call(*args, **kwargs)
+
+    return scoped
+
+
+def _fixed(path: Path, name: str, shape: Sequence[int | None]) -> tuple[int, ...]:
+    if shape is None or any(size is None for size in shape):
+        raise ModelError(
+            f"{path.name}: input {name!r} has shape (batch, {', '.join(map(str, shape))}), and a "
+            "microcontroller needs every size but the batch fixed",
+            hint=f"build the model with keras.Input(shape=(...), name={name!r}) and fixed sizes",
+        )
+    return tuple(int(size) for size in shape if size is not None)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Output names as Keras gives them; a layer with two outputs gives 'x' and 'x_1'."""
+    taken: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in taken:
+            free = f"{name}_{number}"
+            number += 1
+        taken.append(free)
+    return tuple(taken)
+
+
+def calibration_samples(path: str | None, inputs: Sequence[Input]) -> list[Array]:
+    """The calibration arrays in input order, checked by name, shape and value."""
+    if path is None:
+        raise kerasfile.no_calibration([(entry.name, entry.shape) for entry in inputs])
+    file = Path(path)
+    arrays = load_arrays(file)
+    wanted = ", ".join(map(str, inputs))
+    for entry in inputs:
+        if entry.name not in arrays:
+            raise InputError(
+                f"{file.name} has no array {entry.name!r}; it has "
+                + (", ".join(map(repr, sorted(arrays))) or "none"),
+                hint=f"the model's inputs are {wanted}; name the arrays after them",
+            )
+        if arrays[entry.name].shape[1:] != entry.shape:
+            raise InputError(
+                f"{file.name}: array {entry.name!r} has shape {arrays[entry.name].shape}, and the "
+                f"model's input is {entry}",
+                hint="N counts the samples; the other sizes are those of the model's input",
+            )
+    rows = len(arrays[inputs[0].name])
+    chosen = np.unique(np.linspace(0, rows - 1, min(rows, _MOST_SAMPLES)).astype(int))
+    return [arrays[entry.name][chosen].astype(entry.dtype) for entry in inputs]
+
+
+def export(model: Loaded, folder: Path) -> None:
+    """Write a SavedModel with batch 1 whose signature is in000.. and out000.., in order.
+
+    A signature is stored sorted by name, hence the numbers; `name_ends` gives the real names.
+    """
+    specs = [
+        tf.TensorSpec((1, *entry.shape), entry.dtype, name=f"in{number:03d}")
+        for number, entry in enumerate(model.inputs)
+    ]
+
+    def serve(*tensors: Any) -> dict[str, Any]:
+        return {f"out{number:03d}": y for number, y in enumerate(model.call(tensors))}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model.resource)
+    archive.add_endpoint("serving_default", serve, input_signature=specs)
+    archive.write_out(str(folder), verbose=False)
+
+
+def to_int8(folder: Path, samples: Sequence[Array], io_dtype: str) -> bytes:
+    """Full integer quantisation: int8 activations, per-channel int8 weights."""
+
+    def representative() -> Iterator[dict[str, Array]]:
+        for row in range(len(samples[0])):
+            yield {f"in{n:03d}": array[row : row + 1] for n, array in enumerate(samples)}
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(folder), signature_keys=["serving_default"]
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.dtypes.as_dtype(io_dtype)
+    converter.inference_output_type = tf.dtypes.as_dtype(io_dtype)
+    return bytes(converter.convert())
+
+
+def name_ends(data: bytearray, model: Loaded) -> None:
+    """Give the ends of a .tflite file their Keras names, and its subgraph their order.
+
+    The signature and the end tensors get the names in Keras order; a model output's tensor is
+    named after its layer, which the converter forgets. New strings go to the end of the file:
+    a FlatBuffers offset may point to any later place.
+    """
+    root = schema.Model.GetRootAs(data)
+    graph, signature = root.Subgraphs(0), root.SignatureDefs(0)
+    counts = signature.InputsLength(), signature.OutputsLength()
+    inputs = {e.Name(): e for e in map(signature.Inputs, range(counts[0]))}
+    outputs = {e.Name(): e for e in map(signature.Outputs, range(counts[1]))}
+    starts = [inputs[key.encode()] for key in _keys("in", model.inputs)]
+    ends = [outputs[key.encode()] for key in _keys("out", model.outputs)]
+    for entry, end in zip(starts, model.inputs, strict=True):
+        _set_string(data, entry, end.name)
+        _set_string(data, graph.Tensors(entry.TensorIndex()), end.name)
+    renamed = {entry.TensorIndex() for entry in starts}
+    for entry, name, layer in zip(ends, model.outputs, model.output_layers, strict=True):
+        _set_string(data, entry, name)
+        if entry.TensorIndex() not in renamed:
+            path = f"{model.name}/{layer}/{name}" if layer else name
+            _set_string(data, graph.Tensors(entry.TensorIndex()), path)
+        renamed.add(entry.TensorIndex())
+    _set_order(data, graph, _INPUTS, [entry.TensorIndex() for entry in starts])
+    _set_order(data, graph, _OUTPUTS, [entry.TensorIndex() for entry in ends])
+
+
+def _keys(prefix: str, ends: Sequence[Any]) -> list[str]:
+    return [f"{prefix}{number:03d}" for number in range(len(ends))]
+
+
+def _set_string(data: bytearray, table: Any, text: str) -> None:
+    """Point the name of a Tensor or TensorMap at `text`, added to the end of the file."""
+    field = _TENSOR_NAME if isinstance(table, schema.Tensor) else _MAP_NAME
+    at = table._tab.Pos + table._tab.Offset(field)
+    data.extend(bytes(-len(data) % 4))
+    struct.pack_into("<I", data, at, len(data) - at)
+    encoded = text.encode()
+    data.extend(struct.pack("<I", len(encoded)) + encoded + bytes(1))
+    data.extend(bytes(-len(data) % 4))
+
+
+def _set_order(data: bytearray, graph: Any, field: int, order: Sequence[int]) -> None:
+    at = graph._tab.Vector(graph._tab.Offset(field))
+    struct.pack_into(f"<{len(order)}i", data, at, *order)
+
+
+if __name__ == "__main__":
+    main()

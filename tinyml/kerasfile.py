@@ -1,0 +1,137 @@
+"""What a model file is, and whether it is safe to load, told without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import InputError, ModelError
+
+Kind = Literal["keras", "h5", "saved_model"]
+
+_MOST_CONFIG_BYTES = 1 << 25
+_MOST_MODEL_BYTES = 1 << 30
+_RETRY = "save the model again: model.save('model.keras')"
+
+
+def kind(path: Path) -> Kind:
+    """Tell the format from the content; ModelError for anything else."""
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return "saved_model"
+        raise ModelError(
+            f"{path} is a folder without saved_model.pb", hint="write one with model.export(folder)"
+        )
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist", hint="give a .keras, .h5 or SavedModel folder")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if path.suffix == ".keras" and head.startswith(b"PK"):
+        return "keras"
+    if path.suffix in (".h5", ".hdf5") and head == b"\x89HDF\r\n\x1a\n":
+        return "h5"
+    if head[4:8] == b"TFL3":
+        raise ModelError(f"{path.name} is a .tflite file already", hint="use it as it is")
+    raise ModelError(f"{path.name} is not a Keras model (.keras or .h5)", hint=_RETRY)
+
+
+def check(path: Path, *, unsafe: bool) -> tuple[str, dict[str, Any]]:
+    """The Keras version that saved a model file, and its config; empty where it does not tell.
+
+    A .keras file is refused if it is damaged, would unpack to more than any microcontroller
+    model, or holds Python code (a Lambda layer) without `unsafe`.
+    """
+    if kind(path) != "keras":
+        return "", {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(entry.file_size for entry in archive.infolist())
+            if total > _MOST_MODEL_BYTES:
+                raise ModelError(f"{path.name} would unpack to {total} bytes", hint=_RETRY)
+            config = _parse(path, "config.json", _read(path, archive, "config.json"))
+            metadata = _parse(path, "metadata.json", _read(path, archive, "metadata.json"))
+    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"{path.name} is not a Keras model: {error}", hint=_RETRY) from error
+    if not unsafe:
+        _refuse_code(path, config)
+    return str(metadata.get("keras_version", "")), config
+
+
+def check_h5(path: Path, config: Any, *, unsafe: bool) -> None:
+    """The same for the `model_config` attribute of a .h5 file."""
+    if config is None:
+        raise ModelError(f"{path.name} holds weights without a model", hint=_RETRY)
+    parsed = _parse(path, "model_config", config)
+    if not unsafe:
+        _refuse_code(path, parsed)
+
+
+def declared_inputs(config: Any) -> list[tuple[str, tuple[int | None, ...]]]:
+    """Name and shape (without batch) of each Input layer of the top model, as far as told."""
+    body = config.get("config") if isinstance(config, dict) else None
+    layers = body.get("layers") if isinstance(body, dict) else None
+    found = []
+    for layer in layers if isinstance(layers, list) else ():
+        if isinstance(layer, dict) and layer.get("class_name") == "InputLayer":
+            entry = layer.get("config")
+            shape = entry.get("batch_shape") if isinstance(entry, dict) else None
+            if isinstance(shape, list) and isinstance(entry, dict):
+                found.append((str(entry.get("name")), tuple(shape[1:])))
+    return found
+
+
+def no_calibration(inputs: Sequence[tuple[str, Sequence[int | None]]]) -> InputError:
+    """The error that explains what calibration data are and how to write them."""
+    arrays = ", ".join(f"{name}=x" for name, _ in inputs) or "name_of_the_input=x"
+    if not all(name.isidentifier() for name, _ in inputs):
+        arrays = "**{" + ", ".join(f"{name!r}: x" for name, _ in inputs) + "}"
+    shapes = "; ".join(f"{n!r}: (N, {', '.join(map(str, s))})" for n, s in inputs)
+    return InputError(
+        "int8 needs calibration data: 100 or more real inputs, preprocessed as in training",
+        hint=f"write them with numpy.savez('data.npz', {arrays}) and give --calibration data.npz"
+        + (f"; shapes by input name: {shapes}" if shapes else ""),
+    )
+
+
+def _read(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _MOST_CONFIG_BYTES:
+        raise ModelError(f"{path.name}: {name} is too large", hint=_RETRY)
+    with archive.open(name) as file:
+        return file.read(_MOST_CONFIG_BYTES)
+
+
+def _parse(path: Path, what: str, text: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path.name}: {what} is not JSON: {error}", hint=_RETRY) from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path.name}: {what} is not an object", hint=_RETRY)
+    return value
+
+
+def _refuse_code(path: Path, config: dict[str, Any]) -> None:
+    for name in _code(config):
+        raise ModelError(
+            f"{path.name}: layer {name!r} is a Lambda, Python code that loading would run",
+            hint="replace it by keras layers or keras.ops; give --unsafe (unsafe=True) only for a "
+            "file you trust",
+        )
+
+
+def _code(config: Any) -> Iterator[str]:
+    """Names of the layers that hold serialised Python code, at any depth."""
+    open_values: list[tuple[str, Any]] = [("", config)]
+    while open_values:
+        owner, value = open_values.pop()
+        if isinstance(value, dict):
+            inner = value.get("config")
+            named = str(inner.get("name", owner)) if isinstance(inner, dict) else owner
+            if value.get("class_name") in ("Lambda", "__lambda__"):
+                yield named
+            open_values.extend((named, item) for item in value.values())
+        elif isinstance(value, list):
+            open_values.extend((owner, item) for item in value)
