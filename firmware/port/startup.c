@@ -1,0 +1,200 @@
+/* Reset, faults, stack and arena watch for every Cortex-M; the symbols are the linker script's. */
+#include <stdint.h>
+
+#include "tm_port.h"
+
+#define CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define VTOR (*(volatile uint32_t *)0xE000ED08u)
+#define CFSR (*(volatile uint32_t *)0xE000ED28u)
+#define SHCSR (*(volatile uint32_t *)0xE000ED24u)
+#define SYST_CSR (*(volatile uint32_t *)0xE000E010u)
+
+#define SHCSR_FAULTS (7u << 16) /* MEMFAULTENA, BUSFAULTENA, USGFAULTENA */
+#define CFSR_MSTKERR (1u << 4)
+#define CFSR_STKERR (1u << 12)
+#define CFSR_STKOF (1u << 20)
+
+#define STACK_PAINT 0x5AC35AC3u
+#define GUARD_BYTE(i) ((uint8_t)(0xA5u ^ ((i) * 29u)))
+#define FRAME_PC 6u /* r0-r3, r12, lr, pc, xpsr */
+
+extern uint32_t __stack_bottom[], __stack_top[];
+extern uint32_t __data_load[], __data_start[], __data_end[];
+extern uint32_t __bss_start[], __bss_end[];
+extern uint32_t __arena_guard_low[], __arena_start[], __arena_clear_end[];
+extern uint8_t __arena_end[], __arena_guard_high_end[];
+extern void (*const __init_array_start[])(void);
+extern void (*const __init_array_end[])(void);
+
+int main(void);
+void Reset_Handler(void);
+void Fault_Handler(void);
+void tm_fault(uint32_t number, uint32_t pc);
+void tm_fault_report(const uint32_t *frame, uint32_t number);
+
+void SVC_Handler(void) __attribute__((weak, alias("Fault_Handler")));
+void PendSV_Handler(void) __attribute__((weak, alias("Fault_Handler")));
+void SysTick_Handler(void) __attribute__((weak, alias("Fault_Handler")));
+
+struct vectors {
+    uint32_t *stack;
+    void (*handlers[15])(void);
+};
+
+/* No device interrupt is ever enabled, so the table ends with the system exceptions. */
+__attribute__((section(".vectors"), used)) const struct vectors tm_vectors = {
+    __stack_top,
+    {Reset_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler,
+     Fault_Handler, Fault_Handler, Fault_Handler, Fault_Handler, SVC_Handler, Fault_Handler,
+     Fault_Handler, PendSV_Handler, SysTick_Handler},
+};
+
+/* An application may define it to report: `number` is the exception (3 HardFault, 4 MemManage,
+ * 5 BusFault, 6 UsageFault), `pc` the faulting instruction or 0 where the stack was lost. */
+__attribute__((weak)) void tm_fault(uint32_t number, uint32_t pc)
+{
+    (void)number;
+    (void)pc;
+}
+
+__attribute__((used)) void tm_fault_report(const uint32_t *frame, uint32_t number)
+{
+    uint32_t pc = frame ? frame[FRAME_PC] : 0;
+#if __ARM_ARCH_ISA_THUMB == 2
+    if (CFSR & (CFSR_MSTKERR | CFSR_STKERR | CFSR_STKOF)) {
+        pc = 0; /* the frame was not written */
+    }
+#endif
+    tm_fault(number, pc);
+    tm_exit(1);
+}
+
+/* The stack may be what failed: without 512 bytes left, reporting starts again at its top.
+ * The frame lies near the bottom then, out of the way; outside the stack it is not read. */
+__attribute__((naked)) void Fault_Handler(void)
+{
+    __asm volatile(
+        ".syntax unified        \n"
+        "mrs r0, msp            \n"
+        "ldr r1, =__stack_bottom\n"
+        "ldr r2, =__stack_top   \n"
+        "subs r3, r0, r1        \n"
+        "subs r1, r2, r1        \n"
+        "cmp r3, r1             \n"
+        "blo 1f                 \n"
+        "movs r0, #0            \n"
+        "mov sp, r2             \n"
+        "b 2f                   \n"
+        "1: movs r1, #1         \n"
+        "lsls r1, r1, #9        \n"
+        "cmp r3, r1             \n"
+        "bhs 2f                 \n"
+        "mov sp, r2             \n"
+        "2: mrs r1, ipsr        \n"
+        "ldr r3, =tm_fault_report\n"
+        "bx r3                  \n"
+        ".ltorg                 \n");
+}
+
+static void enable_core(void)
+{
+#if __ARM_ARCH_ISA_THUMB == 2
+    VTOR = (uint32_t)(uintptr_t)&tm_vectors;
+    SHCSR |= SHCSR_FAULTS;
+#endif
+#if __ARM_ARCH >= 8 && __ARM_ARCH_ISA_THUMB == 2
+    __asm volatile("msr msplim, %0" ::"r"(__stack_bottom));
+#endif
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    CPACR |= 0xFu << 20; /* full access to CP10 and CP11: FPU and MVE */
+    __asm volatile("dsb\n isb" ::: "memory");
+#endif
+}
+
+/* Everything below the stack pointer; volatile, so that it does not become a call. */
+static inline __attribute__((always_inline)) void paint_stack(void)
+{
+    volatile uint32_t *end;
+    __asm volatile("mov %0, sp" : "=r"(end));
+    for (volatile uint32_t *word = __stack_bottom; word < end; word++) {
+        *word = STACK_PAINT;
+    }
+}
+
+static void fill_guard(uint8_t *guard, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        guard[i] = GUARD_BYTE(i);
+    }
+}
+
+static int guard_holds(const uint8_t *guard, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (guard[i] != GUARD_BYTE(i)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static uint32_t bytes_between(const void *start, const void *end)
+{
+    return (uint32_t)((uintptr_t)end - (uintptr_t)start);
+}
+
+__attribute__((noreturn, used)) void Reset_Handler(void)
+{
+    enable_core();
+    paint_stack();
+    const uint32_t *load = __data_load;
+    for (uint32_t *word = __data_start; word < __data_end; word++) {
+        *word = *load++;
+    }
+    for (uint32_t *word = __bss_start; word < __bss_end; word++) {
+        *word = 0;
+    }
+    for (uint32_t *word = __arena_start; word < __arena_clear_end; word++) {
+        *word = 0;
+    }
+    fill_guard((uint8_t *)__arena_guard_low, bytes_between(__arena_guard_low, __arena_start));
+    fill_guard(__arena_end, bytes_between(__arena_end, __arena_guard_high_end));
+    for (void (*const *start)(void) = __init_array_start; start < __init_array_end; start++) {
+        (*start)();
+    }
+    tm_exit(main());
+    for (;;) {
+    }
+}
+
+uint32_t tm_stack_size(void)
+{
+    return bytes_between(__stack_bottom, __stack_top);
+}
+
+uint32_t tm_stack_peak(void)
+{
+    const volatile uint32_t *word = __stack_bottom;
+    while (word < __stack_top && *word == STACK_PAINT) {
+        word++;
+    }
+    return bytes_between((const void *)word, __stack_top);
+}
+
+int tm_arena_intact(void)
+{
+    return guard_holds((uint8_t *)__arena_guard_low,
+                       bytes_between(__arena_guard_low, __arena_start)) &&
+           guard_holds(__arena_end, bytes_between(__arena_end, __arena_guard_high_end));
+}
+
+/* The same image runs on silicon and in the emulator, so no semihosting: the host ends QEMU. */
+void tm_exit(int code)
+{
+    (void)code;
+    __asm volatile("cpsid i" ::: "memory");
+    SYST_CSR = 0;
+    for (;;) {
+        __asm volatile("wfi");
+    }
+}

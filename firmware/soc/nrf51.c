@@ -1,0 +1,100 @@
+/* Nordic nRF51 (nRF51 Series Reference Manual 3.0): 16 MHz crystal, UART, GPIO. */
+#include <stdint.h>
+
+#include "board.h"
+#include "tm_port.h"
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+
+#define CLOCK_TASKS_HFCLKSTART REGISTER(0x40000000u)
+#define CLOCK_EVENTS_HFCLKSTARTED REGISTER(0x40000100u)
+
+#define UART(offset) REGISTER(TM_CONSOLE_BASE + (offset))
+#define UART_TASKS_STARTRX UART(0x000u)
+#define UART_TASKS_STARTTX UART(0x008u)
+#define UART_EVENTS_RXDRDY UART(0x108u)
+#define UART_EVENTS_TXDRDY UART(0x11Cu)
+#define UART_ENABLE UART(0x500u)
+#define UART_PSELTXD UART(0x50Cu)
+#define UART_PSELRXD UART(0x514u)
+#define UART_RXD UART(0x518u)
+#define UART_TXD UART(0x51Cu)
+#define UART_BAUDRATE UART(0x524u)
+
+#define GPIO_OUTSET REGISTER(0x50000508u)
+#define GPIO_OUTCLR REGISTER(0x5000050Cu)
+#define GPIO_DIRSET REGISTER(0x50000518u)
+
+#define UART_ENABLED 4u
+#define PIN_TX 24u /* micro:bit v1: to the interface chip */
+#define PIN_RX 25u
+#define CRYSTAL_TRIES 100000u
+#define TX_TRIES 1000000u
+
+/* The core runs at 16 MHz from either oscillator; only the crystal is accurate. */
+struct tm_clock tm_clock_init(void)
+{
+    CLOCK_EVENTS_HFCLKSTARTED = 0;
+    CLOCK_TASKS_HFCLKSTART = 1;
+    for (uint32_t tries = 0; tries < CRYSTAL_TRIES; tries++) {
+        if (CLOCK_EVENTS_HFCLKSTARTED) {
+            return (struct tm_clock){TM_CLOCK_HZ, "ok"};
+        }
+    }
+    return (struct tm_clock){TM_CLOCK_HZ, "hfxo_timeout"};
+}
+
+void tm_console_init(uint32_t clock_hz)
+{
+    /* baud * 2^32 / clock, rounded to the upper 20 bits: 0x01D7E000 for 115200 at 16 MHz. */
+    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << 32) / clock_hz;
+    GPIO_OUTSET = 1u << PIN_TX; /* the line idles high before the UART drives it */
+    GPIO_DIRSET = 1u << PIN_TX;
+    UART_PSELTXD = PIN_TX;
+    UART_PSELRXD = PIN_RX;
+    UART_BAUDRATE = (uint32_t)(rate + 0x800u) & 0xFFFFF000u;
+    UART_ENABLE = UART_ENABLED;
+    UART_EVENTS_RXDRDY = 0;
+    UART_TASKS_STARTTX = 1;
+    UART_TASKS_STARTRX = 1;
+}
+
+void tm_console_write(const char *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        UART_EVENTS_TXDRDY = 0;
+        UART_TXD = (uint8_t)bytes[i];
+        for (uint32_t tries = 0; !UART_EVENTS_TXDRDY && tries < TX_TRIES; tries++) {
+        }
+    }
+}
+
+int tm_console_read(void)
+{
+    if (!UART_EVENTS_RXDRDY) {
+        return -1;
+    }
+    UART_EVENTS_RXDRDY = 0; /* before RXD: reading it may raise the next event */
+    return (int)(UART_RXD & 0xFFu);
+}
+
+void tm_trigger_init(void)
+{
+#ifdef TM_TRIGGER_BIT
+    GPIO_OUTCLR = 1u << TM_TRIGGER_BIT;
+    GPIO_DIRSET = 1u << TM_TRIGGER_BIT;
+#endif
+}
+
+void tm_trigger_set(int high)
+{
+#ifdef TM_TRIGGER_BIT
+    if (high) {
+        GPIO_OUTSET = 1u << TM_TRIGGER_BIT;
+    } else {
+        GPIO_OUTCLR = 1u << TM_TRIGGER_BIT;
+    }
+#else
+    (void)high;
+#endif
+}

@@ -1,0 +1,459 @@
+"""From C sources and a board to an ELF file whose every byte is accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .board import Board, Region
+from .errors import BoardError, BuildError, ToolError
+from .paths import FIRMWARE, TEMPLATES
+
+ARM_PREFIX = "arm-none-eabi-"
+LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og")
+FLASH_PARTS = ("weights", "kernels", "runtime", "libc", "vectors", "padding")
+RAM_PARTS = ("arena", "statics", "stack", "guards", "padding")
+
+_OLDEST_GCC = 10
+_TIMEOUT_S = 600
+_APT_HINT = "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi (or the Arm GNU toolchain)"
+_OURS = ("app", "port", "soc")  # folders whose code is the runtime, not the model
+_TOOLCHAIN_LIBRARIES = re.compile(r"/lib(c|m|g|gcc|nosys|stdc\+\+|supc\+\+)(_nano)?\.a\(")
+_INPUT_SECTION = re.compile(
+    r"^(?P<output>\.[\w.]+)|^ (?P<name>\.\S+|COMMON)\s+0x(?P<start>[0-9a-f]+)"
+    r"\s+0x(?P<size>[0-9a-f]+) (?P<file>\S.*)$",
+    re.MULTILINE,
+)
+_OVERFLOW = re.compile(r"region [`']tm_(\w+)' overflowed by (\d+) bytes")
+
+_WARNINGS = ("-Wall", "-Wextra", "-Werror")
+_C_FLAGS = ("-std=c11", *_WARNINGS)
+_CXX_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+_COMMON_FLAGS = ("-g", "-fno-common", "-ffunction-sections", "-fdata-sections")
+# GCC 12 repeats volatile stores when it moves them out of loops: wrong for registers.
+_ARM_FLAGS = ("-fno-move-loop-stores",)
+_ARM_LINK = ("-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "link.ld")
+_SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """C files (and .cc, .o, .a) below `folder`, all paths relative to it.
+
+    Files in app/ count as runtime in the size report, all others as the model's kernels.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    includes: tuple[str, ...] = ()
+    defines: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SizeReport:
+    """Bytes of flash and RAM by FLASH_PARTS and RAM_PARTS.
+
+    The totals are footprints: from the start of the region to the last byte used.
+    """
+
+    flash: Mapping[str, int]
+    ram: Mapping[str, int]
+
+    @property
+    def flash_total(self) -> int:
+        return sum(self.flash.values())
+
+    @property
+    def ram_total(self) -> int:
+        return sum(self.ram.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "flash": {**self.flash, "total": self.flash_total},
+            "ram": {**self.ram, "total": self.ram_total},
+        }
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked program. `bin`, `hex`, `map` and `sizes` are None for the host."""
+
+    board: Board
+    elf: Path
+    bin: Path | None
+    hex: Path | None
+    map: Path | None
+    sections: Mapping[str, int]
+    symbols: Mapping[str, int]
+    sizes: SizeReport | None
+    compiler: str
+    flags: tuple[str, ...]
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "board": self.board.name,
+            "elf": self.elf.name,
+            "sha256": self.sha256,
+            "compiler": self.compiler,
+            "flags": list(self.flags),
+            "sections": dict(self.sections),
+            "symbols": dict(self.symbols),
+            "sizes": self.sizes.to_json() if self.sizes else None,
+        }
+
+
+def board_header(board: Board) -> str:
+    """Text of board.h: the constants that firmware/soc and the application read."""
+    return _templates().get_template("board.h.j2").render(board=board)
+
+
+def linker_script(board: Board) -> str:
+    """Text of link.ld; BoardError where the board has no flash or no RAM."""
+    return _templates().get_template("link.ld.j2").render(board=board)
+
+
+def check_fits(board: Board, flash_bytes: int, ram_bytes: int) -> None:
+    """BoardError if a program of these sizes, stack and guards included, does not fit."""
+    if board.host:
+        return
+    for region, needed in ((board.flash, flash_bytes), (board.ram, ram_bytes)):
+        if needed > region.size:
+            raise _too_large(board, region, needed)
+
+
+def add_app(sources: Sources, app: Path) -> Sources:
+    """`sources` with a copy of the application `app`, as app/<its name>."""
+    name = f"app/{app.name}"
+    _copy(app, sources.folder / name)
+    files = (*(file for file in sources.files if file != name), name)
+    return Sources(sources.folder, files, sources.includes, sources.defines)
+
+
+def compile_image(
+    sources: Sources, board: Board, *, optimize: str = "-O3", sanitize: bool = False
+) -> Image:
+    """Compile and link `sources` with the port of `board` into sources.folder/firmware.elf.
+
+    The folder also gets board.h, link.ld, copies of the port, objects in obj/, and for firmware
+    the .bin, .hex and .map. The bytes do not depend on where the folder is. `sanitize` (host
+    only) stops the program at the first error ASan or UBSan sees. Raises ToolError, BuildError,
+    or BoardError where the program does not fit.
+    """
+    if optimize not in LEVELS:
+        raise BuildError(f"unknown optimisation level {optimize!r}", hint=" ".join(LEVELS))
+    if sanitize and not board.host:
+        raise BuildError(f"the sanitizers need board host, not {board.name}")
+    sources = _stage(sources, board)
+    compiler = _host_compiler() if board.host else _arm_compiler()
+    flags = (optimize, *board.flags, *_COMMON_FLAGS)
+    flags += (_SANITIZE if sanitize else ()) if board.host else _ARM_FLAGS
+    objects = [_compile(sources, file, compiler, flags) for file in sources.files]
+    if board.host:
+        return _link_host(sources, board, compiler, flags, objects)
+    return _link_firmware(sources, board, compiler, flags, objects)
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _stage(sources: Sources, board: Board) -> Sources:
+    """`sources` with the board's port copied in and generated."""
+    folder = sources.folder.resolve()
+    for name in (*sources.files, *sources.includes):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or name.startswith("-"):
+            raise BuildError(f"source path {name!r} must lie inside {folder}")
+    port: tuple[str, ...] = (f"soc/{board.soc}.c",)
+    if not board.host:
+        port = ("port/startup.c", "port/cycles.c", *port)
+    headers = sorted(f"include/{file.name}" for file in (FIRMWARE / "include").glob("*.h"))
+    for name in (*port, *headers):
+        _copy(FIRMWARE / name, folder / name)
+    _write(folder / "board.h", board_header(board))
+    if not board.host:
+        _write(folder / "link.ld", linker_script(board))
+    includes = tuple(dict.fromkeys((".", "include", *sources.includes)))
+    return Sources(folder, (*sources.files, *port), includes, sources.defines)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        text = source.read_bytes()
+    except OSError as error:
+        raise BuildError(f"cannot read {source}: {error.strerror}") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(text)
+
+
+def _write(target: Path, text: str) -> None:
+    target.write_text(text, encoding="utf-8", newline="\n")
+
+
+@dataclass(frozen=True)
+class _Compiler:
+    c: str
+    cxx: str
+    version: str
+
+
+def _arm_compiler() -> _Compiler:
+    c = shutil.which(f"{ARM_PREFIX}gcc")
+    if c is None:
+        raise ToolError(f"{ARM_PREFIX}gcc is not installed", hint=_APT_HINT)
+    version = _version(c)
+    number = _run([c, "-dumpversion"], Path.cwd()).strip()
+    if int(number.split(".")[0]) < _OLDEST_GCC:
+        raise ToolError(f"{c} is version {number}; {_OLDEST_GCC} is the oldest", hint=_APT_HINT)
+    return _Compiler(c, f"{c.removesuffix('gcc')}g++", version)
+
+
+def _host_compiler() -> _Compiler:
+    for name, cxx in (("cc", "c++"), ("gcc", "g++"), ("clang", "clang++")):
+        if c := shutil.which(name):
+            return _Compiler(c, cxx, _version(c))
+    raise ToolError("no C compiler for this computer (cc)", hint="sudo apt install gcc")
+
+
+def _version(compiler: str) -> str:
+    return _run([compiler, "--version"], Path.cwd()).splitlines()[0]
+
+
+def _compile(sources: Sources, file: str, compiler: _Compiler, flags: Sequence[str]) -> str:
+    """The object of `file`, relative to the folder; objects and archives pass through."""
+    if file.endswith((".o", ".a")):
+        return file
+    cxx = file.endswith((".cc", ".cpp"))
+    target = f"obj/{file}.o"
+    (sources.folder / target).parent.mkdir(parents=True, exist_ok=True)
+    command = [compiler.cxx, *_CXX_FLAGS] if cxx else [compiler.c, *_C_FLAGS]
+    command += [*flags, f"-ffile-prefix-map={sources.folder}=."]
+    command += [f"-I{name}" for name in sources.includes]
+    command += [f"-D{name}={value}" for name, value in sorted(sources.defines.items())]
+    _run([*command, "-c", file, "-o", target], sources.folder)
+    return target
+
+
+def _linker(compiler: _Compiler, objects: Iterable[str]) -> str:
+    return (
+        compiler.cxx
+        if any(o.endswith((".cc.o", ".cpp.o", ".a")) for o in objects)
+        else (compiler.c)
+    )
+
+
+def _link_host(
+    sources: Sources,
+    board: Board,
+    compiler: _Compiler,
+    flags: tuple[str, ...],
+    objects: Sequence[str],
+) -> Image:
+    elf = sources.folder / "firmware.elf"
+    command = [_linker(compiler, objects), *flags, *objects, "-lm", "-o", elf.name]
+    _run(command, sources.folder)
+    return Image(
+        board=board,
+        elf=elf,
+        bin=None,
+        hex=None,
+        map=None,
+        sections={},
+        symbols={},
+        sizes=None,
+        compiler=compiler.version,
+        flags=flags,
+        sha256=_sha256(elf),
+    )
+
+
+def _link_firmware(
+    sources: Sources,
+    board: Board,
+    compiler: _Compiler,
+    flags: tuple[str, ...],
+    objects: Sequence[str],
+) -> Image:
+    elf, binary, hexfile, mapfile = (
+        sources.folder / f"firmware.{suffix}" for suffix in ("elf", "bin", "hex", "map")
+    )
+    link = (*flags, *_ARM_LINK, f"-Wl,-Map={mapfile.name}")
+    command = [_linker(compiler, objects), *link, *objects, "-lm", "-o", elf.name]
+    try:
+        _run(command, sources.folder)
+    except BuildError as error:
+        raise _overflow(board, error) from error
+    objcopy = f"{compiler.c.removesuffix('gcc')}objcopy"
+    for form, target in (("binary", binary), ("ihex", hexfile)):
+        _run([objcopy, "-O", form, elf.name, target.name], sources.folder)
+    sections, symbols = _read_elf(elf)
+    return Image(
+        board=board,
+        elf=elf,
+        bin=binary,
+        hex=hexfile,
+        map=mapfile,
+        sections={section.name: section.size for section in sections},
+        symbols=symbols,
+        sizes=size_report(board, sections, mapfile.read_text(encoding="utf-8")),
+        compiler=compiler.version,
+        flags=link,
+        sha256=_sha256(elf),
+    )
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    """Standard output of `command`, run in `folder`; BuildError with its last lines."""
+    shown = " ".join([Path(command[0]).name, *command[1:]])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot run {command[0]}: {error.strerror}", hint=_APT_HINT) from error
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"no end after {_TIMEOUT_S} s: {shown}") from error
+    if done.returncode != 0:
+        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
+        raise BuildError(f"{shown}\n{last}", hint=f"it ran in {folder}")
+    return done.stdout
+
+
+def _overflow(board: Board, error: BuildError) -> BoardError | BuildError:
+    """`error` told as a board that is too small, where that is what the linker said."""
+    found = {name: int(over) for name, over in _OVERFLOW.findall(error.message)}
+    for region in board.regions:
+        if region.name in found:
+            return _too_large(board, region, region.size + found[region.name])
+    return error
+
+
+def _too_large(board: Board, region: Region, needed: int) -> BoardError:
+    return BoardError(
+        f"board {board.name}: the program needs {needed} bytes of {region.kind} "
+        f"({region.name}), there are {region.size}: {needed - region.size} too many",
+        hint="take a smaller model, or a board with more memory",
+    )
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Section:
+    """An allocated ELF section; `load` is where its bytes lie in flash, None without any."""
+
+    name: str
+    start: int
+    size: int
+    load: int | None
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+def _read_elf(path: Path) -> tuple[tuple[Section, ...], dict[str, int]]:
+    """Allocated sections by address, and the sizes of functions and objects by name."""
+    with path.open("rb") as stream:
+        elf = ELFFile(stream)
+        segments = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"]
+        sections = []
+        for section in elf.iter_sections():
+            if section["sh_flags"] & 2 and section["sh_size"]:  # SHF_ALLOC
+                load = None
+                if section["sh_type"] != "SHT_NOBITS":
+                    inside = next(s for s in segments if s.section_in_segment(section))
+                    load = inside["p_paddr"] + section["sh_addr"] - inside["p_vaddr"]
+                sections.append(Section(section.name, section["sh_addr"], section["sh_size"], load))
+        sizes: Counter[str] = Counter()
+        table: Any = elf.get_section_by_name(".symtab")
+        for symbol in table.iter_symbols():
+            if symbol["st_info"]["type"] in ("STT_FUNC", "STT_OBJECT") and symbol["st_size"]:
+                sizes[symbol.name] += symbol["st_size"]
+    return tuple(sorted(sections, key=lambda s: s.start)), dict(sorted(sizes.items()))
+
+
+def size_report(board: Board, sections: Sequence[Section], mapfile: str) -> SizeReport:
+    """Who owns each byte: input sections from the linker map, the rest is padding."""
+    inputs = _owned_bytes(sections, mapfile)
+    flash = Counter(dict.fromkeys(FLASH_PARTS, 0))
+    ram = Counter(dict.fromkeys(RAM_PARTS, 0))
+    for section in sections:
+        if section.load is not None:
+            for file, count in inputs[section.name]:
+                flash[_flash_part(section.name, file)] += count
+        if board.ram.start <= section.start < board.ram.end:
+            part = {".arena": "arena", ".stack": "stack"}.get(section.name, "statics")
+            if section.name.startswith(".guard"):
+                part = "guards"
+            linker_made = part in ("stack", "guards")
+            ram[part] += section.size if linker_made else sum(n for _, n in inputs[section.name])
+    flash_end = max(s.load + s.size for s in sections if s.load is not None)
+    ram_end = max(s.end for s in sections if board.ram.start <= s.start < board.ram.end)
+    flash["padding"] = flash_end - board.flash.start - flash.total()
+    ram["padding"] = ram_end - board.ram.start - ram.total()
+    return SizeReport(dict(flash), dict(ram))
+
+
+def _owned_bytes(sections: Sequence[Section], mapfile: str) -> dict[str, list[tuple[str, int]]]:
+    """(file, bytes) of each output section's inputs, each byte counted once.
+
+    Merged strings are listed by every file that had them, at one address: the first keeps them.
+    """
+    found: dict[str, list[tuple[int, int, str]]] = {section.name: [] for section in sections}
+    for output, start, size, file in _map_entries(mapfile):
+        if output in found:
+            found[output].append((start, size, file))
+    owned: dict[str, list[tuple[str, int]]] = {}
+    for section in sections:
+        owned[section.name] = []
+        cursor = section.start
+        for start, size, file in sorted(found[section.name]):
+            end = min(start + size, section.end)
+            count = end - max(start, cursor)
+            if count > 0:
+                owned[section.name].append((file, count))
+                cursor = end
+    return owned
+
+
+def _map_entries(mapfile: str) -> Iterator[tuple[str, int, int, str]]:
+    output = ""
+    for match in _INPUT_SECTION.finditer(mapfile.partition("Linker script and memory map")[2]):
+        if match["output"]:
+            output = match["output"]
+        else:
+            yield output, int(match["start"], 16), int(match["size"], 16), match["file"]
+
+
+def _flash_part(section: str, file: str) -> str:
+    if section in (".vectors", ".weights"):
+        return section[1:]
+    if _TOOLCHAIN_LIBRARIES.search(file):
+        return "libc"
+    parts = PurePosixPath(file).parts
+    return "runtime" if parts[0] == "obj" and parts[1] in _OURS else "kernels"
