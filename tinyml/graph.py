@@ -64,17 +64,20 @@ class Tensor:
         return self.quant
 
     @property
-    def rows(self) -> int:
-        """Rows of one batch item: H of an NHWC tensor, every outer index of any other."""
-        return self.shape[1] if len(self.shape) == 4 else math.prod(self.shape[:-1])
+    def nhwc(self) -> tuple[int, int, int, int]:
+        """The shape with ones put in front, as TFLite extends it: batch, rows, columns, channels.
 
-    @property
-    def batches(self) -> int:
-        return self.shape[0] if len(self.shape) == 4 else 1
+        Tensors of more than four dimensions keep the last two and merge the others into rows.
+        """
+        shape = self.shape
+        if len(shape) > 4:
+            shape = (1, math.prod(shape[:-2]), *shape[-2:])
+        n, h, w, c = (1,) * (4 - len(shape)) + shape
+        return n, h, w, c
 
     @property
     def row_bytes(self) -> int:
-        return self.nbytes // max(self.rows * self.batches, 1)
+        return self.nhwc[2] * self.nhwc[3] * self.dtype.itemsize
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+/* What every kernel shares: views of tensors, and fixed-point arithmetic as in TFLite-Micro.
+ *
+ * A kernel computes rows [y0, y1) of its output. Tensors are NHWC, one batch item at a time.
+ * A view says where row y lies: at base + y * row_bytes, or, where ring is not 0, at
+ * base + (y mod ring) * row_bytes: only the last `ring` rows are kept.
+ * The plan guarantees shapes, sizes and rows in reach; kernels do not check again.
+ */
+#ifndef TM_KERNEL_H
+#define TM_KERNEL_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Inlined with a constant parameter struct, so that every shape is known to the compiler:
+ * 1.97 M instructions where separate functions took 4.49 M (Cortex-M4, 377 k MACs, emulated). */
+#define TM_KERNEL static inline __attribute__((always_inline))
+
+struct tm_in {
+    const void *base;
+    int32_t row_bytes;
+    int32_t ring;
+};
+
+struct tm_out {
+    void *base;
+    int32_t row_bytes;
+    int32_t ring;
+};
+
+static inline int32_t tm_ring(int32_t y, int32_t ring)
+{
+    return ring ? y % ring : y;
+}
+
+static inline const void *tm_in_row(struct tm_in view, int32_t y)
+{
+    return (const uint8_t *)view.base + tm_ring(y, view.ring) * view.row_bytes;
+}
+
+static inline void *tm_out_row(struct tm_out view, int32_t y)
+{
+    return (uint8_t *)view.base + tm_ring(y, view.ring) * view.row_bytes;
+}
+
+static inline int32_t tm_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int32_t tm_max(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+/* x * 2^bits, wrapping as the reference does on two's complement machines. */
+static inline int32_t tm_shift_left(int32_t x, int32_t bits)
+{
+    return (int32_t)((uint32_t)x << bits);
+}
+
+/* a * b / 2^31, halves up (SaturatingRoundingDoublingHighMul; never both INT32_MIN). */
+static inline int32_t tm_mul_high(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b + (1ll << 30)) >> 31);
+}
+
+/* x / 2^bits, halves away from zero (RoundingDivideByPOT). */
+static inline int32_t tm_shift_right(int32_t x, int32_t bits)
+{
+    const int32_t mask = (int32_t)((1ll << bits) - 1);
+    return (x >> bits) + ((x & mask) > (mask >> 1) + (x < 0));
+}
+
+/* x * multiplier * 2^(shift - 31), rounded twice (MultiplyByQuantizedMultiplier). */
+static inline int32_t tm_rescale(int32_t x, int32_t multiplier, int32_t shift)
+{
+    const int32_t left = shift > 0 ? shift : 0;
+    return tm_shift_right(tm_mul_high(tm_shift_left(x, left), multiplier), left - shift);
+}
+
+/* Half-open range of kernel taps [first, last) that fall inside `size` when tap 0 is at `at`. */
+static inline int32_t tm_first_tap(int32_t at, int32_t dilation)
+{
+    return at < 0 ? (-at + dilation - 1) / dilation : 0;
+}
+
+static inline int32_t tm_last_tap(int32_t at, int32_t dilation, int32_t taps, int32_t size)
+{
+    return at >= size ? 0 : tm_min(taps, (size - at + dilation - 1) / dilation);
+}
+
+#endif

@@ -1,0 +1,193 @@
+"""A plan as C: model.c, model.h and the kernel headers they include."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from . import __version__
+from .clean import comment, identifier, unique
+from .graph import Array, Tensor
+from .paths import FIRMWARE, TEMPLATES
+from .plan import Plan, Step, Stream, View, operand_constants, rows_needed
+
+_C_TYPES = {
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "float32": "float",
+    "bool": "bool",
+}
+_WIRE_TYPES = {
+    "int8": "TM_S8",
+    "uint8": "TM_U8",
+    "int16": "TM_S16",
+    "int32": "TM_S32",
+    "int64": "TM_S64",
+    "float32": "TM_F32",
+    "bool": "TM_BOOL",
+}
+_PER_LINE = 16
+
+
+def c_number(value: int | float) -> str:
+    """A C literal that reads back as exactly this value (floats in float32)."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} has no C literal")
+        return f"{float(np.float32(value)).hex()}f"
+    if value == -(1 << 31):
+        return "(-2147483647 - 1)"
+    return str(int(value))
+
+
+def c_values(array: Array) -> str:
+    """The items of an array as the inside of a C initialiser, sixteen to a line."""
+    flat = array.reshape(-1).tolist()
+    literal = c_number if array.dtype.kind == "f" or array.dtype.itemsize > 2 else str
+    lines = (flat[i : i + _PER_LINE] for i in range(0, len(flat), _PER_LINE))
+    return ",\n    ".join(", ".join(map(literal, line)) for line in lines)
+
+
+def c_type(dtype: np.dtype[Any]) -> str:
+    return _C_TYPES[dtype.name]
+
+
+def shape_text(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A model input or output as model.h shows it."""
+
+    name: str  # as in the signature
+    symbol: str  # C identifier
+    tensor: Tensor
+    offset: int
+    wire_type: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the templates print: a plan with every name and expression worked out."""
+
+    plan: Plan
+    prefix: str
+    hash: str
+    version: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    kernels: tuple[str, ...]
+    constants: Mapping[str, str]
+
+    def argument(self, step: Step, name: str, output: bool) -> str:
+        """The C expression of a view of a tensor; `n` counts the batch items."""
+        view: View = self.plan.view(step, name, output=output)
+        base = self.constants[name] if view.offset is None else self.address(view.offset)
+        if view.batch_bytes:
+            base = f"(const uint8_t *){base}" if view.offset is None else base
+            base += f" + n * {view.batch_bytes}"
+        kind = "tm_out" if output else "tm_in"
+        return f"(struct {kind}){{{base}, {view.row_bytes}, {view.ring}}}"
+
+    def arguments(self, step: Step) -> str:
+        views = [self.argument(step, n, False) for n in step.call.inputs]
+        views += [self.argument(step, n, True) for n in step.call.outputs]
+        offset = self.plan.scratch(step)
+        return ",\n        ".join([*views, "0" if offset is None else self.address(offset)])
+
+    def address(self, offset: int) -> str:
+        return f"{self.prefix}_arena + {offset}"
+
+    def rows_wanted(self, stream: Stream, position: int) -> str:
+        """How many rows the producer in front must have made for the next row of a step."""
+        consumer, producer = stream.steps[position], stream.steps[position - 1]
+        window, rows = rows_needed(consumer, producer)
+        ahead = f"done[{position}] * {window.stride} + {window.extent - window.pad}"
+        return f"tm_clamp({ahead}, 0, {rows})"
+
+    def title(self, step: Step) -> str:
+        ins = [shape_text(self.plan.graph.tensors[n]) for n in step.call.inputs]
+        out = shape_text(self.plan.graph.tensors[step.call.outputs[0]])
+        macs = f", {step.macs} MACs" if step.macs else ""
+        return f"{step.index}: {step.node.op} {step.node.label}, {' + '.join(ins)} -> {out}{macs}"
+
+
+def model_of(plan: Plan, prefix: str, model_bytes: bytes) -> Model:
+    """Work out all names. `prefix` is a C identifier; `model_bytes` is the .tflite file."""
+    constants = {n: f"constant{i}" for i, n in enumerate(operand_constants(plan))}
+    graph = plan.graph
+    return Model(
+        plan,
+        prefix,
+        model_hash(model_bytes),
+        __version__,
+        _ports(plan, graph.inputs, graph.input_names),
+        _ports(plan, graph.outputs, graph.output_names),
+        tuple(sorted({s.call.kernel for s in plan.steps})),
+        constants,
+    )
+
+
+def model_hash(model_bytes: bytes) -> str:
+    return hashlib.sha256(model_bytes).hexdigest()[:16]
+
+
+def _ports(plan: Plan, tensors: tuple[str, ...], names: tuple[str, ...]) -> tuple[Port, ...]:
+    symbols = unique(identifier(n) for n in names)
+    ports = []
+    for key, name, symbol in zip(tensors, names, symbols, strict=True):
+        tensor = plan.graph.tensors[key]
+        wire_type = _WIRE_TYPES[tensor.dtype.name]
+        ports.append(Port(name, symbol, tensor, plan.slots[key].offset, wire_type))
+    return tuple(ports)
+
+
+def environment() -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    env.filters.update(
+        c_number=c_number,
+        c_values=c_values,
+        c_type=c_type,
+        comment=comment,
+        shape=shape_text,
+    )
+    env.tests["stream"] = lambda item: isinstance(item, Stream)
+    return env
+
+
+def emit(model: Model, folder: Path) -> tuple[str, ...]:
+    """Write the C of a model into `folder`; the names of the files written."""
+    env = environment()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in ("model.c", "model.h"):
+        text = env.get_template(f"{name}.j2").render(model=model, plan=model.plan)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        written.append(name)
+    (folder / "kernels").mkdir(exist_ok=True)
+    for kernel in model.kernels:
+        shutil.copyfile(FIRMWARE / "kernels" / f"{kernel}.h", folder / "kernels" / f"{kernel}.h")
+        written.append(f"kernels/{kernel}.h")
+    for header in ("tm_kernel.h", "tm_model.h"):
+        shutil.copyfile(FIRMWARE / "include" / header, folder / header)
+        written.append(header)
+    return tuple(written)

@@ -1,0 +1,1 @@
+"""The engines: each turns a graph into C sources with the same firmware interface."""

@@ -1,0 +1,65 @@
+"""The ahead-of-time engine: checks a graph, plans it, prints it as C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ModelError
+from ..graph import Graph, Node
+from ..ops import OPS
+from ..plan import Plan, make_plan
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+_SHOWN = 5
+
+
+def check(graph: Graph) -> None:
+    """Raise ModelError naming every operator and layer the engine cannot compile."""
+    _check_quantised(graph)
+    refusals = [r for node in graph.nodes for r in refusals_of(node, graph)]
+    if refusals:
+        more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
+        raise ModelError(
+            "; ".join(refusals[:_SHOWN]) + more,
+            hint="docs/OPERATORS.md lists what the engine compiles; replace the layer "
+            "or quantise it as described there",
+        )
+    produced = {o for n in graph.nodes for o in n.outputs} | set(graph.inputs)
+    for name in graph.outputs:
+        if name not in produced:
+            raise ModelError(f"the model output {name!r} is a constant")
+
+
+def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
+    """Why this node cannot be compiled, each a whole clause; empty where it can."""
+    op = OPS.get(node.op)
+    if op is None:
+        return [f"operator {node.op} (layer {node.label!r}) is not supported"]
+    return [f"{node.op} (layer {node.label!r}): {r}" for r in op.check(node, graph)]
+
+
+def _check_quantised(graph: Graph) -> None:
+    """Float and hybrid models are told apart, since the ways out differ."""
+    for node in graph.nodes:
+        ins = [t for t in graph.ins(node)[:2] if t is not None]
+        if node.op not in _WEIGHTED or len(ins) < 2 or ins[0].dtype != np.float32:
+            continue
+        if ins[1].dtype == np.int8:
+            raise ModelError(
+                f"hybrid model: layer {node.label!r} ({node.op}) has int8 weights "
+                "but float32 activations",
+                hint="convert again with calibration data: tinyml quantize MODEL "
+                "--calibration data.npz",
+            )
+        raise ModelError(
+            f"the model is not quantised: layer {node.label!r} ({node.op}) is float32",
+            hint="quantise it to int8: tinyml quantize MODEL --calibration data.npz",
+        )
+
+
+def plan(graph: Graph, isa: frozenset[str] = frozenset()) -> Plan:
+    """Check and plan a graph for a core with these instruction sets."""
+    check(graph)
+    return make_plan(graph, isa)

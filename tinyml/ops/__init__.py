@@ -1,0 +1,146 @@
+"""The operators. One module each; importing it registers it, and every table is read from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError
+from ..flatbuffer import Table
+from ..graph import Array, Graph, Node, Tensor
+from ..quant import ACTIVATIONS
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which input rows output row y reads: [y * stride - pad, y * stride - pad + extent)."""
+
+    stride: int = 1
+    extent: int = 1
+    pad: int = 0
+
+    def end(self, rows: int, limit: int) -> int:
+        """How many input rows must be there (at most `limit`) for the first `rows` outputs."""
+        return max(0, min(limit, (rows - 1) * self.stride - self.pad + self.extent))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One C call: the kernel, its parameter struct, and its tensor arguments in order.
+
+    The kernel is called once per batch item for output rows [0, rows), or piecewise when it
+    is part of a stream. `window` is None where an output row needs the whole input.
+    `in_place` lists the inputs whose memory the first output may take over.
+    """
+
+    kernel: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    rows: int
+    batches: int = 1
+    params: Mapping[str, int | float] = field(default_factory=dict)
+    constants: Mapping[str, Array] = field(default_factory=dict)
+    window: Window | None = None
+    in_place: tuple[int, ...] = ()
+    scratch: int = 0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute an operator: what it needs of the core, and when it applies.
+
+    `fits` gives the reason it does not apply to a node, or None.
+    """
+
+    name: str
+    lower: Callable[[Node, Graph], Call]
+    isa: frozenset[str] = frozenset()
+    fits: Callable[[Node, Graph], str | None] = lambda node, graph: None
+
+
+def _nothing(options: Table | None) -> Any:
+    return None
+
+
+def _no_macs(node: Node, graph: Graph) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Op:
+    """Everything tinyml knows about one TFLite builtin.
+
+    `check` gives refusals: why a node cannot be compiled, each a clause for a sentence.
+    `kernels` are in order of preference; the last must need no special instructions.
+    `options` is the number of the options table in the schema's union, 0 for none.
+    `alias` marks an operator whose output is its first input under another shape.
+    """
+
+    name: str
+    check: Callable[[Node, Graph], Sequence[str]]
+    kernels: tuple[Kernel, ...]
+    read: Callable[[Table | None], Any] = _nothing
+    options: int = 0
+    macs: Callable[[Node, Graph], int] = _no_macs
+    resolver: str = ""
+    alias: bool = False
+    doc: str = ""
+
+
+OPS: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Add an operator; ValueError if its name is taken."""
+    if op.name in OPS:
+        raise ValueError(f"operator {op.name} is registered twice")
+    OPS[op.name] = op
+    return op
+
+
+def field_of(options: Table | None, number: int, name: str, form: str, default: Any = 0) -> Any:
+    """A scalar option, or its default where the table is absent."""
+    return default if options is None else options.scalar(number, name, form, default)
+
+
+def activation_of(options: Table | None, number: int) -> str:
+    code = field_of(options, number, "fused_activation_function", "b")
+    if not 0 <= code < len(ACTIVATIONS):
+        raise ModelError(f"unknown fused activation {code}", hint="the file is damaged or too new")
+    return ACTIVATIONS[code]
+
+
+def int8_only(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> list[str]:
+    """Refusals unless the node has `inputs` inputs, those in `data` and its outputs int8."""
+    ins = graph.ins(node)
+    if not len(node.outputs) == 1 or not len(ins) >= inputs or any(ins[i] is None for i in data):
+        return ["it has the wrong number of inputs or outputs"]
+    tensors = [t for t in (ins[i] for i in data) if t is not None] + graph.outs(node)
+    found = sorted({t.dtype.name for t in tensors if t.dtype != np.int8})
+    if found:
+        return [f"it works on {', '.join(found)}; the engine has int8 for this operator"]
+    if any(t.quant is None or t.quant.per_channel for t in tensors):
+        return ["an input or output has no per-tensor scale"]
+    return []
+
+
+def operand(node: Node, graph: Graph, index: int) -> Tensor:
+    """Input `index` of the node, which check() has found to be there."""
+    name = node.inputs[index]
+    assert name is not None
+    return graph.tensors[name]
+
+
+def activation_refusal(activation: str) -> list[str]:
+    if activation in ("TANH", "SIGN_BIT"):
+        return [f"its fused activation {activation} has no int8 form"]
+    return []
+
+
+for _module in sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_")):
+    import_module(f"{__name__}.{_module}")

@@ -1,0 +1,56 @@
+"""What the two pooling operators share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..flatbuffer import Table
+from ..graph import Graph, Node
+from ..quant import activation_range
+from . import Call, _window, activation_of, activation_refusal, operand, field_of, int8_only
+
+
+@dataclass(frozen=True)
+class Attrs:
+    same: bool
+    stride: tuple[int, int]
+    kernel: tuple[int, int]
+    activation: str
+
+
+def read(o: Table | None) -> Attrs:
+    return Attrs(
+        same=field_of(o, 0, "padding", "b") == 0,
+        stride=(field_of(o, 2, "stride_h", "i"), field_of(o, 1, "stride_w", "i")),
+        kernel=(field_of(o, 4, "filter_height", "i"), field_of(o, 3, "filter_width", "i")),
+        activation=activation_of(o, 5),
+    )
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    refusals = int8_only(node, graph, [0], 1)
+    if refusals:
+        return refusals
+    x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
+    # TFLite-Micro compares the scales the same way.
+    if abs(x.scale - y.scale) > 1e-6 or x.zero_point != y.zero_point:
+        return ["its input and output have different scales"]
+    refusals = _window.window_refusals(x, y, a.kernel, a.stride, (1, 1), a.same)
+    if not refusals and x.shape[3] != y.shape[3]:
+        return ["its input and output have different numbers of channels"]
+    return refusals or activation_refusal(a.activation)
+
+
+def call(kernel: str, node: Node, graph: Graph) -> Call:
+    x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
+    g = _window.geometry(x, y, a.kernel, a.stride, (1, 1), a.same)
+    lo, hi = activation_range(a.activation, y.scale, y.zero_point)
+    return Call(
+        kernel,
+        (x.name,),
+        (y.name,),
+        rows=y.shape[1],
+        batches=y.shape[0],
+        window=g.window,
+        params={**g.params(x, y), "act_min": lo, "act_max": hi},
+    )

@@ -1,0 +1,121 @@
+"""What the sliding-window operators share: padding, per-channel scales, bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..graph import Array, Graph, Node, Tensor
+from ..quant import multiplier_shift
+from . import Window
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Height then width of everything a window needs."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pad: tuple[int, int]
+
+    @property
+    def window(self) -> Window:
+        return Window(self.stride[0], (self.kernel[0] - 1) * self.dilation[0] + 1, self.pad[0])
+
+    def params(self, x: Tensor, y: Tensor) -> dict[str, int]:
+        return {
+            "in_h": x.shape[1],
+            "in_w": x.shape[2],
+            "in_c": x.shape[3],
+            "out_w": y.shape[2],
+            "out_c": y.shape[3],
+            "ker_h": self.kernel[0],
+            "ker_w": self.kernel[1],
+            "stride_h": self.stride[0],
+            "stride_w": self.stride[1],
+            "pad_h": self.pad[0],
+            "pad_w": self.pad[1],
+        }
+
+
+def output_size(size: int, kernel: int, stride: int, dilation: int, same: bool) -> int:
+    extent = (kernel - 1) * dilation + 1
+    return -(-size // stride) if same else -(-(size - extent + 1) // stride)
+
+
+def geometry(
+    x: Tensor,
+    y: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    same: bool,
+) -> Geometry:
+    """SAME puts the odd pixel of padding behind the data, as TensorFlow does."""
+    pads = [0, 0]
+    for i in (0, 1):
+        extent = (kernel[i] - 1) * dilation[i] + 1
+        if same:
+            pads[i] = max((y.shape[i + 1] - 1) * stride[i] + extent - x.shape[i + 1], 0) // 2
+    return Geometry(kernel, stride, dilation, (pads[0], pads[1]))
+
+
+def window_refusals(
+    x: Tensor,
+    y: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    same: bool,
+) -> list[str]:
+    """Refusals for sizes that do not belong together (a broken or foreign file)."""
+    if len(x.shape) != 4 or len(y.shape) != 4 or x.shape[0] != y.shape[0]:
+        return ["its input and output are not two images of one batch size"]
+    if min(*kernel, *stride, *dilation) < 1 or max(*kernel, *stride, *dilation) > 1 << 15:
+        return [f"its kernel {kernel}, strides {stride} or dilation {dilation} are out of range"]
+    for i in (0, 1):
+        want = output_size(x.shape[i + 1], kernel[i], stride[i], dilation[i], same)
+        if want != y.shape[i + 1] or want < 1:
+            return [f"its output shape {y.shape} does not follow from its input {x.shape}"]
+    return []
+
+
+def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
+    """Refusals unless inputs 1 and 2 are constant int8 weights and an int32 bias or none."""
+    ins = graph.ins(node)
+    weights, bias = ins[1], ins[2] if len(ins) > 2 else None
+    if weights is None or weights.data is None:
+        return ["its weights are computed, not constant"]
+    if weights.dtype != np.int8:
+        return [f"its weights are {weights.dtype.name}; the engine has int8 weights"]
+    quant = weights.quant
+    if quant is None or any(quant.zero_point):
+        return ["its weights are not quantised symmetrically (zero point 0)"]
+    if quant.per_channel and (quant.axis != axis or len(quant.scale) != weights.shape[axis]):
+        return [f"its weights have scales along axis {quant.axis}; it needs axis {axis}"]
+    if bias is not None and (
+        bias.data is None or bias.dtype != np.int32 or bias.count != weights.shape[axis]
+    ):
+        return [f"its bias is not a constant of {weights.shape[axis]} int32 values"]
+    return []
+
+
+def bias_of(node: Node, graph: Graph, count: int) -> Array:
+    """The bias, or zeros: the converter drops a bias that is all zero."""
+    bias = graph.ins(node)[2] if len(node.inputs) > 2 else None
+    if bias is None or bias.data is None:
+        return np.zeros(count, np.int32)
+    return bias.data.reshape(-1)
+
+
+def channel_scales(x: Tensor, weights: Tensor, y: Tensor, count: int) -> dict[str, Array]:
+    """Multiplier and left shift of each output channel: x.scale * w.scale / y.scale."""
+    assert weights.quant is not None
+    scales = np.resize(np.array(weights.quant.scale), count)
+    pairs = [multiplier_shift(x.scale * float(s) / y.scale) for s in scales]
+    return {
+        "multiplier": np.array([m for m, _ in pairs], np.int32),
+        "shift": np.array([s for _, s in pairs], np.int32),
+    }

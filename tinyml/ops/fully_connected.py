@@ -1,0 +1,108 @@
+"""FULLY_CONNECTED: int8, weights per tensor or per channel, inputs of any rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..flatbuffer import Table
+from ..graph import Array, Graph, Node, Tensor
+from ..quant import activation_range, multiplier_shift
+from . import (
+    Call,
+    Kernel,
+    Op,
+    _window,
+    activation_of,
+    activation_refusal,
+    operand,
+    field_of,
+    int8_only,
+    register,
+)
+
+
+@dataclass(frozen=True)
+class Attrs:
+    activation: str
+    weights_format: int
+
+
+def read(o: Table | None) -> Attrs:
+    return Attrs(activation_of(o, 0), field_of(o, 1, "weights_format", "b"))
+
+
+def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    return operand(node, graph, 0), operand(node, graph, 1), graph.outs(node)[0]
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    refusals = int8_only(node, graph, [0], 2) or _window.weights_refusals(node, graph, 0)
+    if refusals:
+        return refusals
+    x, w, y = _tensors(node, graph)
+    if node.attrs.weights_format != 0:
+        return ["its weights are stored shuffled for another runtime"]
+    if len(w.shape) != 2 or x.count % w.shape[1] or y.count != x.count // w.shape[1] * w.shape[0]:
+        return [f"its shapes {x.shape}, {w.shape} and {y.shape} do not belong together"]
+    return activation_refusal(node.attrs.activation)
+
+
+def _scales(node: Node, graph: Graph) -> dict[str, Array]:
+    x, w, y = _tensors(node, graph)
+    assert w.quant is not None
+    if w.quant.per_channel:
+        return _window.channel_scales(x, w, y, w.shape[0])
+    # One scale: TFLite takes the product of the two scales in float32 here.
+    product = float(np.float32(x.scale) * np.float32(w.quant.scale[0]))
+    multiplier, shift = multiplier_shift(product / y.scale)
+    return {
+        "multiplier": np.full(w.shape[0], multiplier, np.int32),
+        "shift": np.full(w.shape[0], shift, np.int32),
+    }
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    x, w, y = _tensors(node, graph)
+    lo, hi = activation_range(node.attrs.activation, y.scale, y.zero_point)
+    assert w.data is not None
+    return Call(
+        "fully_connected_s8",
+        (x.name,),
+        (y.name,),
+        rows=1,
+        params={
+            "batches": x.count // w.shape[1],
+            "in_n": w.shape[1],
+            "out_n": w.shape[0],
+            "in_zero": x.zero_point,
+            "out_zero": y.zero_point,
+            "act_min": lo,
+            "act_max": hi,
+        },
+        constants={
+            "weights": w.data,
+            "bias": _window.bias_of(node, graph, w.shape[0]),
+            **_scales(node, graph),
+        },
+    )
+
+
+def macs(node: Node, graph: Graph) -> int:
+    x, w, _ = _tensors(node, graph)
+    return x.count * w.shape[0]
+
+
+register(
+    Op(
+        "FULLY_CONNECTED",
+        check,
+        (Kernel("fully_connected_s8", lower),),
+        read,
+        options=8,
+        macs=macs,
+        resolver="AddFullyConnected",
+        doc="int8; constant int8 weights, per tensor or per channel; input of any rank",
+    )
+)

@@ -1,0 +1,23 @@
+"""MAX_POOL_2D: int8."""
+
+from __future__ import annotations
+
+from ..graph import Graph, Node
+from . import Call, Kernel, Op, _pool, register
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    return _pool.call("max_pool2d_s8", node, graph)
+
+
+register(
+    Op(
+        "MAX_POOL_2D",
+        _pool.check,
+        (Kernel("max_pool2d_s8", lower),),
+        _pool.read,
+        options=5,
+        resolver="AddMaxPool2D",
+        doc="int8; input and output of one scale",
+    )
+)

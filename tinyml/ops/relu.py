@@ -1,0 +1,42 @@
+"""RELU standing alone: int8, with rescaling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..quant import activation_range, multiplier_shift
+from . import Call, Kernel, Op, _elementwise, operand, int8_only, register
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    return int8_only(node, graph, [0], 1) or _elementwise.same_shape(node, graph)
+
+
+def rescale_and_clamp(activation: str, node: Node, graph: Graph) -> Call:
+    """requantize_s8 bounded by an activation. The quotient is float32, as in TFLite."""
+    x, y = operand(node, graph, 0), graph.outs(node)[0]
+    multiplier, shift = multiplier_shift(float(np.float32(x.scale) / np.float32(y.scale)))
+    lo, hi = activation_range(activation, y.scale, y.zero_point)
+    return _elementwise.rows_of(
+        x,
+        y,
+        "requantize_s8",
+        {
+            "in_zero": x.zero_point,
+            "out_zero": y.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+            "act_min": lo,
+            "act_max": hi,
+        },
+    )
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    return rescale_and_clamp("RELU", node, graph)
+
+
+register(
+    Op("RELU", check, (Kernel("requantize_s8", lower),), resolver="AddRelu", doc="int8; any scales")
+)

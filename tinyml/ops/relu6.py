@@ -1,0 +1,24 @@
+"""RELU6 standing alone: int8, with rescaling."""
+
+from __future__ import annotations
+
+from ..graph import Graph, Node
+from . import Call, Kernel, Op, register
+from .relu import check, rescale_and_clamp
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    # TFLite-Micro clamps without rescaling, so it is right for equal scales only. There the
+    # two agree; elsewhere LiteRT is followed (docs/NUMERICS.md).
+    return rescale_and_clamp("RELU6", node, graph)
+
+
+register(
+    Op(
+        "RELU6",
+        check,
+        (Kernel("requantize_s8", lower),),
+        resolver="AddRelu6",
+        doc="int8; any scales",
+    )
+)

@@ -1,0 +1,69 @@
+"""SOFTMAX over the last dimension: int8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..flatbuffer import Table
+from ..graph import Graph, Node
+from ..quant import softmax_exponentials
+from . import Call, Kernel, Op, Window, operand, field_of, int8_only, register
+
+
+@dataclass(frozen=True)
+class Attrs:
+    beta: float
+
+
+def read(o: Table | None) -> Attrs:
+    return Attrs(float(field_of(o, 0, "beta", "f", 0.0)))
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    refusals = int8_only(node, graph, [0], 1)
+    if refusals:
+        return refusals
+    x, y = operand(node, graph, 0), graph.outs(node)[0]
+    if x.shape != y.shape or not x.shape:
+        return ["its input and output have different shapes"]
+    if y.scale != 1 / 256 or y.zero_point != -128:
+        return [f"its output scale is {y.scale:g} and zero point {y.zero_point}, not 1/256 and -128"]
+    # Below this the exponent of one step no longer fits the fixed-point format.
+    if not 2**-26 <= node.attrs.beta * x.scale:
+        return [f"its beta {node.attrs.beta:g} times the input scale {x.scale:g} is too small"]
+    # 4096 terms of at most 2**19 fill the 31-bit accumulator.
+    if x.shape[-1] > 4095:
+        return [f"it runs over {x.shape[-1]} values; the accumulator holds 4095"]
+    return []
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    x, y = operand(node, graph, 0), graph.outs(node)[0]
+    n, h, w, c = y.nhwc
+    table = softmax_exponentials(node.attrs.beta, x.scale)
+    return Call(
+        "softmax_s8",
+        (x.name,),
+        (y.name,),
+        rows=h,
+        batches=n,
+        window=Window(),
+        in_place=(0,),
+        params={"width": w, "channels": c},
+        constants={"exponentials": np.ascontiguousarray(table)},
+    )
+
+
+register(
+    Op(
+        "SOFTMAX",
+        check,
+        (Kernel("softmax_s8", lower),),
+        read,
+        options=9,
+        resolver="AddSoftmax",
+        doc="int8, output scale 1/256 and zero point -128; at most 4095 values",
+    )
+)

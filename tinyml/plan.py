@@ -1,0 +1,316 @@
+"""The plan: which kernel computes what in which order, and where every tensor lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import memory
+from .graph import Graph, Node, Tensor
+from .memory import Buffer, Slot
+from .ops import OPS, Call, Kernel, Window
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kernel call that computes all rows of its output."""
+
+    index: int
+    node: Node
+    call: Call
+    macs: int
+    reason: str
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (self,)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Steps run row by row; `rings` says how many rows each tensor in between keeps."""
+
+    steps: tuple[Step, ...]
+    rings: Mapping[str, int]
+
+
+Item = Step | Stream
+
+
+@dataclass(frozen=True)
+class View:
+    """How a call sees a tensor: `offset` in the arena, or None for a constant.
+
+    From one batch item to the next it goes on by `batch_bytes`; 0 broadcasts.
+    """
+
+    tensor: str
+    offset: int | None
+    row_bytes: int
+    batch_bytes: int
+    ring: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the emitter prints. `slots` has every tensor in the arena and all scratch."""
+
+    graph: Graph
+    schedule: tuple[Item, ...]
+    slots: Mapping[str, Slot]
+    arena: int
+    lower_bound: int
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(s for item in self.schedule for s in item.steps)
+
+    @property
+    def macs(self) -> int:
+        return sum(s.macs for s in self.steps)
+
+    @property
+    def weight_bytes(self) -> int:
+        constants = {n: self.graph.tensors[n].nbytes for n in operand_constants(self)}
+        arrays = [a.nbytes for s in self.steps for a in s.call.constants.values()]
+        return sum(arrays) + sum(constants.values())
+
+    def view(self, step: Step, name: str, *, output: bool) -> View:
+        tensor = self.graph.tensors[name]
+        batches, rows, _, _ = tensor.nhwc
+        ring = 0
+        for item in self.schedule:
+            if isinstance(item, Stream) and step in item.steps:
+                ring = item.rings.get(name, 0)
+        return View(
+            name,
+            None if tensor.data is not None else self.slots[name].offset,
+            # An operand of one row is broadcast over the rows of the output.
+            tensor.row_bytes if rows > 1 or output else 0,
+            tensor.nbytes // batches if batches > 1 and step.call.batches > 1 else 0,
+            ring,
+        )
+
+    def scratch(self, step: Step) -> int | None:
+        slot = self.slots.get(scratch_name(step))
+        return None if slot is None else slot.offset
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "arena_bytes": self.arena,
+            "arena_lower_bound_bytes": self.lower_bound,
+            "macs": self.macs,
+            "weight_bytes": self.weight_bytes,
+            "inputs": [_tensor_json(self, n, t) for n, t in self._io("input")],
+            "outputs": [_tensor_json(self, n, t) for n, t in self._io("output")],
+            "schedule": [_item_json(self, item) for item in self.schedule],
+            "slots": {
+                name: {"offset": s.offset, "size": s.size, "first": s.first, "last": s.last}
+                for name, s in self.slots.items()
+            },
+        }
+
+    def _io(self, kind: str) -> list[tuple[str, str]]:
+        g = self.graph
+        names, tensors = (
+            (g.input_names, g.inputs) if kind == "input" else (g.output_names, g.outputs)
+        )
+        return list(zip(names, tensors, strict=True))
+
+
+def _tensor_json(plan: Plan, name: str, key: str) -> dict[str, Any]:
+    t = plan.graph.tensors[key]
+    quant = {} if t.quant is None else {"scale": t.scale, "zero_point": t.zero_point}
+    return {"name": name, "tensor": key, "shape": list(t.shape), "dtype": t.dtype.name, **quant}
+
+
+def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
+    steps = [
+        {
+            "step": s.index,
+            "op": s.node.op,
+            "label": s.node.label,
+            "kernel": s.call.kernel,
+            "reason": s.reason,
+            "macs": s.macs,
+            "inputs": list(s.call.inputs),
+            "outputs": list(s.call.outputs),
+            "output_shape": list(plan.graph.tensors[s.call.outputs[0]].shape),
+            "rows": s.call.rows,
+            "scratch_bytes": s.call.scratch,
+        }
+        for s in item.steps
+    ]
+    if isinstance(item, Step):
+        return steps[0]
+    return {"stream": steps, "rings": dict(item.rings)}
+
+
+def operand_constants(plan: Plan) -> list[str]:
+    """Constants that are tensor arguments of a call, in order of first use."""
+    seen: dict[str, None] = {}
+    for step in plan.steps:
+        for name in step.call.inputs:
+            if plan.graph.tensors[name].data is not None:
+                seen.setdefault(name)
+    return list(seen)
+
+
+def scratch_name(step: Step) -> str:
+    return f"scratch of step {step.index}"
+
+
+def make_plan(
+    graph: Graph, isa: frozenset[str] = frozenset(), streams: Sequence[tuple[int, int]] = ()
+) -> Plan:
+    """Choose kernels for a core's instruction sets and place all tensors.
+
+    `graph` has passed the checks of every operator. `streams` gives ranges [first, last) of
+    steps to run row by row; ValueError where they do not form a chain.
+    """
+    nodes = [n for n in graph.nodes if not OPS[n.op].alias]
+    steps = [_step(i, node, graph, isa) for i, node in enumerate(nodes)]
+    schedule = _schedule(graph, steps, streams)
+    buffers, home = _buffers(graph, schedule)
+    placed = memory.place(buffers)
+    slots = {name: placed[root] for name, root in home.items()}
+    return Plan(
+        graph,
+        schedule,
+        slots,
+        memory.arena_size(placed),
+        memory.lower_bound(buffers),
+    )
+
+
+def _step(index: int, node: Node, graph: Graph, isa: frozenset[str]) -> Step:
+    kernel, reason = choose(node, graph, isa)
+    return Step(index, node, kernel.lower(node, graph), OPS[node.op].macs(node, graph), reason)
+
+
+def choose(node: Node, graph: Graph, isa: frozenset[str]) -> tuple[Kernel, str]:
+    """The first kernel the core and the shapes allow, and why it was not an earlier one."""
+    passed = []
+    for kernel in OPS[node.op].kernels:
+        missing = sorted(kernel.isa - isa)
+        refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
+        if refusal is None:
+            return kernel, "; ".join(passed) or "first choice"
+        passed.append(f"{kernel.name}: {refusal}")
+    raise AssertionError(f"{node.op} has no kernel without requirements")
+
+
+def _schedule(
+    graph: Graph, steps: Sequence[Step], streams: Sequence[tuple[int, int]]
+) -> tuple[Item, ...]:
+    items: list[Item] = []
+    at = 0
+    for first, last in sorted(streams):
+        items += steps[at:first]
+        items.append(_stream(graph, steps[first:last]))
+        at = last
+    return (*items, *steps[at:])
+
+
+def _stream(graph: Graph, steps: Sequence[Step]) -> Stream:
+    rings = {}
+    for producer, consumer in zip(steps, steps[1:], strict=False):
+        (name,) = producer.call.outputs
+        readers = [n for n in graph.nodes if name in n.inputs]
+        window = consumer.call.window
+        batched = producer.call.batches > 1 or consumer.call.batches > 1
+        if consumer.call.inputs != (name,) or len(readers) != 1 or window is None or batched:
+            raise ValueError(f"step {consumer.index} does not continue step {producer.index}")
+        if name in graph.outputs:
+            raise ValueError(f"{name!r} is an output of the model")
+        rings[name] = min(max(window.extent, 1), producer.call.rows)
+    return Stream(tuple(steps), rings)
+
+
+def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
+    """The consumer's window and the rows its producer has in all."""
+    assert consumer.call.window is not None
+    return consumer.call.window, producer.call.rows
+
+
+def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict[str, str]]:
+    """Buffers to place, and which buffer each tensor and scratch lives in.
+
+    Item 0 is the filling of the inputs; the items of the schedule follow from 1; the outputs
+    live on behind the last.
+    """
+    end = len(schedule) + 1
+    first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
+    last: dict[str, int] = dict.fromkeys(graph.inputs, 0)
+    size = {n: graph.tensors[n].nbytes for n in graph.inputs}
+    home: dict[str, str] = {n: n for n in graph.inputs}
+    aliases = {n.outputs[0]: str(n.inputs[0]) for n in graph.nodes if OPS[n.op].alias}
+    reads = _last_reads(graph, schedule, aliases)
+
+    def settle(name: str, root: str) -> None:
+        """Put a tensor, and all that is only another shape of it, into a buffer."""
+        home[name] = root
+        last[root] = max(last[root], reads.get(name, 0))
+        for alias, source in aliases.items():
+            if source == name:
+                settle(alias, root)
+
+    for name in graph.inputs:
+        settle(name, name)
+    for time, item in enumerate(schedule, start=1):
+        rings = item.rings if isinstance(item, Stream) else {}
+        for step in item.steps:
+            for position, name in enumerate(step.call.outputs):
+                root = None if rings or position else _takeover(step, graph, home, last, time)
+                if root is None or size[root] < graph.tensors[name].nbytes:
+                    root = name
+                    first[root] = last[root] = time
+                    size[root] = _kept_bytes(graph.tensors[name], rings.get(name, 0))
+                settle(name, root)
+            if step.call.scratch:
+                key = scratch_name(step)
+                first[key] = last[key] = time
+                size[key], home[key] = step.call.scratch, key
+    for name in graph.outputs:
+        last[home[name]] = end
+    return [Buffer(n, size[n], first[n], last[n]) for n in first], home
+
+
+def _last_reads(
+    graph: Graph, schedule: Sequence[Item], aliases: Mapping[str, str]
+) -> dict[str, int]:
+    reads: dict[str, int] = dict.fromkeys(graph.outputs, len(schedule) + 1)
+    for time, item in enumerate(schedule, start=1):
+        for step in item.steps:
+            for name in step.call.inputs:
+                reads[name] = max(reads.get(name, 0), time)
+    return reads
+
+
+def _takeover(
+    step: Step, graph: Graph, home: Mapping[str, str], last: Mapping[str, int], time: int
+) -> str | None:
+    """The buffer of an input that dies here and may be written over."""
+    for position in step.call.in_place:
+        name = step.call.inputs[position]
+        if graph.tensors[name].data is None and last[home[name]] == time:
+            others = [n for i, n in enumerate(step.call.inputs) if i != position]
+            if all(home.get(n) != home[name] or n == name for n in others):
+                return home[name]
+    return None
+
+
+def _kept_bytes(tensor: Tensor, ring: int) -> int:
+    return ring * tensor.row_bytes if ring else tensor.nbytes
+
+
+def live_bytes(plan: Plan) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Bytes alive during each schedule item: inputs first, outputs last (shape: items + 2)."""
+    ends = len(plan.schedule) + 2
+    total = np.zeros(ends, np.int64)
+    for slot in set(plan.slots.values()):
+        total[slot.first : slot.last + 1] += slot.size
+    return total

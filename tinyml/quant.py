@@ -1,0 +1,104 @@
+"""Fixed-point arithmetic of int8 inference, bit-exact with TFLite-Micro (double rounding)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+_RANGES = {
+    "NONE": (-math.inf, math.inf),
+    "RELU": (0.0, math.inf),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+    "RELU6": (0.0, 6.0),
+}
+_ONE = (1 << 31) - 1
+
+
+def round_half_away(x: float) -> int:
+    """C's round(): halves go away from zero."""
+    return math.floor(abs(x) + 0.5) * (1 if x >= 0 else -1)
+
+
+def multiplier_shift(real: float) -> tuple[int, int]:
+    """`real` as a Q31 multiplier and a left shift (negative: right), as QuantizeMultiplier."""
+    if real == 0.0:
+        return 0, 0
+    mantissa, shift = math.frexp(real)
+    quantized = round_half_away(mantissa * (1 << 31))
+    if quantized == 1 << 31:
+        quantized, shift = quantized // 2, shift + 1
+    return (quantized, shift) if shift >= -31 else (0, 0)
+
+
+def activation_range(
+    activation: str, scale: float, zero_point: int, lo: int = -128, hi: int = 127
+) -> tuple[int, int]:
+    """The quantised bounds of a fused activation on an output of this scale and zero point."""
+    low, high = _RANGES[activation]
+    # The quotient is taken in float32, as TFLite does.
+    step = np.float32(scale)
+    if low > -math.inf:
+        lo = max(lo, zero_point + round_half_away(float(np.float32(low) / step)))
+    if high < math.inf:
+        hi = min(hi, zero_point + round_half_away(float(np.float32(high) / step)))
+    return lo, hi
+
+
+def doubling_high_mul(a: int, b: int) -> int:
+    """(2ab) >> 32, halves up: what gemmlowp's SaturatingRoundingDoublingHighMul comes to."""
+    return min((a * b + (1 << 30)) >> 31, _ONE)
+
+
+def rounding_shift_right(x: int, bits: int) -> int:
+    """x / 2**bits, halves away from zero: RoundingDivideByPOT."""
+    mask = (1 << bits) - 1
+    return (x >> bits) + ((x & mask) > (mask >> 1) + (x < 0))
+
+
+def _shift_left_saturating(x: int, bits: int) -> int:
+    return max(-(1 << 31), min(_ONE, x << bits))
+
+
+def _exp_of_small_negative(a: int) -> int:
+    """exp(a) for a in [-1/4, 0), Q0.31: a Taylor polynomial about -1/8."""
+    mul = doubling_high_mul
+    x = a + (1 << 28)
+    x2 = mul(x, x)
+    x3 = mul(x2, x)
+    x4 = mul(x2, x2)
+    tail = rounding_shift_right(
+        mul(rounding_shift_right(x4, 2) + x3, 715827883) + x2,  # 1/3
+        1,
+    )
+    return 1895147668 + mul(1895147668, x + tail)  # exp(-1/8)
+
+
+def exp_of_negative(a: int) -> int:
+    """exp(a) for a <= 0 in Q5.26, as Q0.31: gemmlowp's exp_on_negative_values."""
+    if a == 0:
+        return _ONE
+    quarter = 1 << 24
+    fraction = (a & (quarter - 1)) - quarter
+    result = _exp_of_small_negative(_shift_left_saturating(fraction, 5))
+    remainder = fraction - a
+    factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+    for exponent, factor in enumerate(factors, start=-2):  # exp(-2**exponent)
+        if remainder & (1 << (26 + exponent)):
+            result = doubling_high_mul(result, factor)
+    return result
+
+
+def softmax_exponentials(beta: float, scale: float) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """exp(-beta * scale * d) in Q0.31 for d = 0..255; 0 where TFLite drops the term."""
+    real = min(float(np.float32(beta)) * float(np.float32(scale)) * (1 << 26), float(_ONE))
+    multiplier, shift = multiplier_shift(real)
+    radius = math.floor(31.0 * (1 << 26) / (1 << shift))
+    return np.array(
+        [
+            exp_of_negative(doubling_high_mul(-d << shift, multiplier)) if d <= radius else 0
+            for d in range(256)
+        ],
+        np.int32,
+    )

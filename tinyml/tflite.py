@@ -1,0 +1,277 @@
+"""A .tflite file as a Graph: a verifier, so that no malformed file can crash or pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from .builtins import BUILTINS
+from .clean import printable, token, unique
+from .errors import InputError, ModelError
+from .flatbuffer import Reader, Table
+from .graph import Graph, Node, Quant, Tensor
+from .labels import node_label
+from .ops import OPS
+
+_TYPES = {
+    0: np.dtype(np.float32),
+    1: np.dtype(np.float16),
+    2: np.dtype(np.int32),
+    3: np.dtype(np.uint8),
+    4: np.dtype(np.int64),
+    6: np.dtype(np.bool_),
+    7: np.dtype(np.int16),
+    9: np.dtype(np.int8),
+}
+_TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 13: "resource", 17: "int4", 19: "int2"}
+_CUSTOM = BUILTINS.index("CUSTOM")
+_MAX_RANK = 8
+_MAX_ITEMS = 1 << 16
+_MAX_TENSOR_BYTES = 1 << 31
+
+
+def load(path: Path) -> Graph:
+    """Read a .tflite file; ModelError if it is not one, or is broken."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return parse(data, path.name)
+
+
+def parse(data: bytes, name: str = "model") -> Graph:
+    """The graph of the main subgraph. Tensor names are made printable and unique."""
+    if len(data) < 16 or data[4:8] != b"TFL3":
+        raise ModelError(
+            f"{name} is not a valid model: it has no TFLite identifier",
+            hint="give a .tflite file made by the TFLite converter, or a Keras model",
+        )
+    reader = Reader(data, name)
+    root = reader.root()
+    version = root.scalar(0, "version", "I")
+    if version != 3:
+        raise reader.broken(f"it has schema version {version}, not 3")
+    subgraphs = root.tables(2, "subgraphs")
+    if not subgraphs:
+        raise reader.broken("it has no subgraph")
+    main = subgraphs[0]
+    buffers = root.tables(4, "buffers")
+    tables = main.tables(0, "tensors")
+    for what, items in (("tensors", tables), ("buffers", buffers)):
+        if len(items) > _MAX_ITEMS:
+            raise reader.broken(f"it has {len(items)} {what}")
+    raw_names = [t.string(3, "name") for t in tables]
+    names = unique(printable(n) or "unnamed" for n in raw_names)
+    tensors = [_tensor(t, n, buffers) for t, n in zip(tables, names, strict=True)]
+    inputs = _indices(main, 1, "inputs", len(tensors))
+    outputs = _indices(main, 2, "outputs", len(tensors))
+    nodes = _nodes(root, main, names, raw_names)
+    _check_sizes(reader, nodes, dict(zip(names, tensors, strict=True)))
+    for index in inputs:
+        _check_static(tables[index], names[index])
+        if tensors[index].data is not None or 0 in tensors[index].shape:
+            raise reader.broken(f"input {names[index]!r} is a constant or empty")
+    bound = _signature(root, len(tensors))
+    return Graph(
+        tensors={t.name: t for t in tensors},
+        nodes=nodes,
+        inputs=tuple(names[i] for i in _ordered(inputs, bound[0])),
+        outputs=tuple(names[i] for i in _ordered(outputs, bound[1])),
+        input_names=_io_names(_ordered(inputs, bound[0]), bound[0], names),
+        output_names=_io_names(_ordered(outputs, bound[1]), bound[1], names),
+    ).verify()
+
+
+def _indices(table: Table, number: int, name: str, limit: int) -> list[int]:
+    values: list[int] = table.vector(number, name, "<i4")
+    for value in values:
+        if not 0 <= value < limit:
+            raise table.reader.broken(f"{table.what}.{name} has index {value} of {limit}")
+    if not values or len(values) > 64:
+        raise table.reader.broken(f"{table.what}.{name} has {len(values)} entries")
+    return values
+
+
+def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
+    reader = table.reader
+    code = table.scalar(1, "type", "b")
+    if code not in _TYPES:
+        kind = _TYPE_NAMES.get(code, f"number {code}")
+        raise ModelError(f"{reader.name}: tensor {name!r} has type {kind}, which is not supported")
+    dtype = _TYPES[code]
+    shape = tuple(table.vector(0, "shape", "<i4"))
+    if len(shape) > _MAX_RANK or any(d < 0 for d in shape):
+        raise ModelError(
+            f"{reader.name}: tensor {name!r} has shape {shape[:_MAX_RANK]}",
+            hint="all dimensions must be known: fix the input shape and convert again",
+        )
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes >= _MAX_TENSOR_BYTES:
+        raise ModelError(f"{reader.name}: tensor {name!r} has shape {shape}: {nbytes} bytes")
+    if table.table(6, "sparsity") is not None:
+        raise ModelError(f"{reader.name}: tensor {name!r} is stored sparse, which is not supported")
+    tensor = Tensor(name, shape, dtype, _quant(table, name, shape, dtype))
+    raw = _buffer(table, name, buffers)
+    if not len(raw):
+        return tensor
+    if len(raw) != nbytes:
+        raise reader.broken(f"tensor {name!r} has {len(raw)} bytes of data, its shape {nbytes}")
+    data = np.frombuffer(raw, dtype).reshape(shape)
+    data.flags.writeable = False
+    return replace(tensor, data=data)
+
+
+def _buffer(table: Table, name: str, buffers: Sequence[Table]) -> memoryview:
+    index = table.scalar(2, "buffer", "I")
+    if index >= max(len(buffers), 1):
+        raise table.reader.broken(f"tensor {name!r} has buffer {index} of {len(buffers)}")
+    if not buffers:
+        return memoryview(b"")
+    buffer = buffers[index]
+    start, size = buffer.scalar(1, "offset", "Q"), buffer.scalar(2, "size", "Q")
+    if start > 1:  # data behind the flatbuffer, as very large models have it
+        if start + size > len(table.reader.data):
+            raise table.reader.broken(f"the data of tensor {name!r} lies outside the file")
+        return memoryview(table.reader.data)[start : start + size]
+    return buffer.raw(0, "data")
+
+
+def _quant(
+    table: Table, name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]
+) -> Quant | None:
+    params = table.table(4, "quantization")
+    if params is None or dtype.kind not in "iu":
+        return None
+    scale = params.vector(2, "scale", "<f4")
+    if not scale:
+        return None
+    zero = params.vector(3, "zero_point", "<i8") or [0]
+    if len(zero) == 1:
+        zero = zero * len(scale)
+    axis = params.scalar(6, "quantized_dimension", "i")
+    broken = table.reader.broken
+    if not all(math.isfinite(s) and s > 0 for s in scale):
+        raise broken(f"tensor {name!r} has a scale that is not a positive number")
+    info = np.iinfo(dtype)
+    if len(zero) != len(scale) or not all(info.min <= z <= info.max for z in zero):
+        raise broken(f"tensor {name!r} has zero points that do not fit its scales or type")
+    if len(scale) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scale)):
+        raise broken(f"tensor {name!r} has {len(scale)} scales along axis {axis} of {shape}")
+    return Quant(tuple(scale), tuple(zero), axis if len(scale) > 1 else 0)
+
+
+def _nodes(
+    root: Table, main: Table, names: Sequence[str], raw_names: Sequence[str]
+) -> tuple[Node, ...]:
+    reader = root.reader
+    codes = [_operator_name(t) for t in root.tables(1, "operator_codes")]
+    operators = main.tables(3, "operators")
+    if len(operators) > _MAX_ITEMS:
+        raise reader.broken(f"it has {len(operators)} operators")
+    nodes = []
+    labels: list[str] = []
+    for number, table in enumerate(operators):
+        index = table.scalar(0, "opcode_index", "I")
+        if index >= len(codes):
+            raise reader.broken(f"operator {number} has opcode index {index} of {len(codes)}")
+        ins = [_operand(table, 1, i, number, names) for i in table.vector(1, "inputs", "<i4")]
+        outs = [_operand(table, 2, i, number, names) for i in table.vector(2, "outputs", "<i4")]
+        written = tuple(o for o in outs if o is not None)
+        if not written:
+            raise reader.broken(f"operator {number} has no output")
+        label = _label(table, raw_names) or f"{codes[index].lower()}_{number}"
+        labels.append(label)
+        attrs = _attrs(table, codes[index], label)
+        nodes.append(Node(codes[index], tuple(ins), written, attrs, label))
+    return tuple(replace(n, label=u) for n, u in zip(nodes, unique(labels), strict=True))
+
+
+def _label(table: Table, raw_names: Sequence[str]) -> str:
+    """The Keras layer of an operator whose indices have been checked."""
+    ins, outs = table.vector(1, "inputs", "<i4"), table.vector(2, "outputs", "<i4")
+    found = node_label([raw_names[i] for i in outs], [raw_names[i] for i in ins if i >= 0])
+    return printable(found)
+
+
+def _check_sizes(reader: Reader, nodes: Sequence[Node], tensors: dict[str, Tensor]) -> None:
+    """Empty tensors may lie about unused, but no operator may touch one."""
+    for node in nodes:
+        for name in (*node.inputs, *node.outputs):
+            if name is not None and 0 in tensors[name].shape:
+                raise ModelError(
+                    f"{reader.name}: {node} uses tensor {name!r} of shape {tensors[name].shape}"
+                )
+
+
+def _operator_name(table: Table) -> str:
+    code = max(table.scalar(3, "builtin_code", "i"), table.scalar(0, "deprecated_builtin_code", "b"))
+    if code == _CUSTOM:
+        return "CUSTOM:" + printable(table.string(1, "custom_code"))
+    if not 0 <= code < len(BUILTINS):
+        raise table.reader.broken(f"{table.what} is builtin {code}, which does not exist")
+    return BUILTINS[code]
+
+
+def _operand(table: Table, field: int, index: int, number: int, names: Sequence[str]) -> str | None:
+    if index == -1 and field == 1:
+        return None
+    if not 0 <= index < len(names):
+        raise table.reader.broken(f"operator {number} has tensor index {index} of {len(names)}")
+    return names[index]
+
+
+def _attrs(table: Table, name: str, label: str) -> object:
+    """What the operator's module reads from its options; None for an unknown operator."""
+    op = OPS.get(name)
+    if op is None:
+        return None
+    kind = table.scalar(3, "builtin_options_type", "B")
+    options = table.table(4, "builtin_options")
+    if options is not None and kind not in (0, op.options):
+        raise table.reader.broken(f"{name} {label!r} has options of kind {kind}")
+    try:
+        return op.read(options if kind else None)
+    except ModelError as error:
+        raise ModelError(
+            f"{table.reader.name}: {name} {label!r}: {error.message}", hint=error.hint
+        ) from error
+
+
+def _check_static(table: Table, name: str) -> None:
+    """A batch of unknown size is taken as written (1); any other unknown size is refused."""
+    signature = table.vector(7, "shape_signature", "<i4")
+    if any(d == -1 for d in signature[1:]):
+        raise ModelError(
+            f"{table.reader.name}: input {name!r} has the unknown dimensions {signature}",
+            hint="fix the input shape in the model and convert it again",
+        )
+
+
+def _signature(root: Table, limit: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Names of input and output tensors by index, from the signature of the main subgraph."""
+    for table in root.tables(7, "signature_defs")[:64]:
+        if table.scalar(4, "subgraph_index", "I") == 0:
+            return _tensor_map(table, 0, "inputs"), _tensor_map(table, 1, "outputs")
+    return {}, {}
+
+
+def _tensor_map(table: Table, field: int, name: str) -> dict[int, str]:
+    maps = table.tables(field, name)[:64]
+    return {m.scalar(1, "tensor_index", "I"): m.string(0, "name") for m in maps}
+
+
+def _ordered(indices: Sequence[int], bound: dict[int, str]) -> list[int]:
+    """Signature order where the signature names them all, else the file's order."""
+    if sorted(bound) == sorted(set(indices)) and len(bound) == len(indices):
+        return list(bound)
+    return list(indices)
+
+
+def _io_names(
+    indices: Sequence[int], bound: dict[int, str], names: Sequence[str]
+) -> tuple[str, ...]:
+    return tuple(unique(token(bound.get(i, names[i])) for i in indices))
