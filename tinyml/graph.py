@@ -30,13 +30,17 @@ class Quant:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A value in the graph. `data` is set for constants only and is read-only."""
+    """A value in the graph. `data` is set for constants only and is read-only.
+
+    A `variable` keeps its value from one run to the next.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     quant: Quant | None = None
     data: Array | None = None
+    variable: bool = False
 
     @property
     def count(self) -> int:
@@ -117,7 +121,8 @@ class Graph:
 
     def verify(self) -> Graph:
         """Raise ModelError if a node reads what nothing has written, or writes twice."""
-        known = {n for n, t in self.tensors.items() if t.data is not None} | set(self.inputs)
+        known = set(self.inputs)
+        known |= {n for n, t in self.tensors.items() if t.data is not None or t.variable}
         for node in self.nodes:
             for name in node.inputs:
                 if name is not None and name not in known:

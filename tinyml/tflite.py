@@ -114,7 +114,8 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
         raise ModelError(f"{reader.name}: tensor {name!r} has shape {shape}: {nbytes} bytes")
     if table.table(6, "sparsity") is not None:
         raise ModelError(f"{reader.name}: tensor {name!r} is stored sparse, which is not supported")
-    tensor = Tensor(name, shape, dtype, _quant(table, name, shape, dtype))
+    variable = bool(table.scalar(5, "is_variable", "?", False))
+    tensor = Tensor(name, shape, dtype, _quant(table, name, shape, dtype), variable=variable)
     raw = _buffer(table, name, buffers)
     if not len(raw):
         return tensor
@@ -173,7 +174,6 @@ def _nodes(
     if len(operators) > _MAX_ITEMS:
         raise reader.broken(f"it has {len(operators)} operators")
     nodes = []
-    labels: list[str] = []
     for number, table in enumerate(operators):
         index = table.scalar(0, "opcode_index", "I")
         if index >= len(codes):
@@ -184,10 +184,9 @@ def _nodes(
         if not written:
             raise reader.broken(f"operator {number} has no output")
         label = _label(table, raw_names) or f"{codes[index].lower()}_{number}"
-        labels.append(label)
         attrs = _attrs(table, codes[index], label)
         nodes.append(Node(codes[index], tuple(ins), written, attrs, label))
-    return tuple(replace(n, label=u) for n, u in zip(nodes, unique(labels), strict=True))
+    return tuple(nodes)
 
 
 def _label(table: Table, raw_names: Sequence[str]) -> str:

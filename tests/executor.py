@@ -1,0 +1,168 @@
+"""Runs a plan on the host by calling the C kernels one by one, with guards round the arena.
+
+The kernels are compiled once with UBSan; so thousands of cases need no further compiler run.
+What the emitter prints is tested apart, in test_emit.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinyml.paths import FIRMWARE
+from tinyml.plan import Plan, Step, Stream, rows_needed
+
+GUARD = 64
+_FIELD = re.compile(r"(const )?(int32_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
+_SCALARS = {"int32_t": ctypes.c_int32, "float": ctypes.c_float}
+
+
+class _View(ctypes.Structure):
+    _fields_ = (
+        ("base", ctypes.c_void_p),
+        ("row_bytes", ctypes.c_int32),
+        ("ring", ctypes.c_int32),
+    )
+
+
+def kernel_names() -> list[str]:
+    return sorted(p.stem for p in (FIRMWARE / "kernels").glob("*.h"))
+
+
+@functools.cache
+def _header(kernel: str) -> str:
+    return (FIRMWARE / "kernels" / f"{kernel}.h").read_text()
+
+
+@functools.cache
+def _struct(kernel: str) -> type[ctypes.Structure]:
+    """The parameter struct as the header declares it."""
+    body = re.search(rf"struct {kernel} \{{(.*?)\n\}};", _header(kernel), re.S)
+    assert body, kernel
+    text = re.sub(r"/\*.*?\*/", "", body.group(1), flags=re.S)
+    fields = []
+    for const, kind, names in _FIELD.findall(text):
+        for name in names.split(","):
+            pointer = "*" in name
+            assert pointer == bool(const)
+            fields.append((name.strip(" *\n"), ctypes.c_void_p if pointer else _SCALARS[kind]))
+    return type(kernel, (ctypes.Structure,), {"_fields_": tuple(fields)})
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    folder = Path(tempfile.mkdtemp(prefix="tinyml-kernels-"))
+    lines = []
+    for kernel in kernel_names():
+        signature = re.search(rf"TM_KERNEL void {kernel}\((.*?)\)", _header(kernel), re.S)
+        assert signature, kernel
+        parameters = " ".join(signature.group(1).split())
+        names = [p.split()[-1].lstrip("*") for p in parameters.split(",")]
+        lines.append(f'#include "kernels/{kernel}.h"')
+        lines.append(f"void call_{kernel}({parameters}) {{ {kernel}({', '.join(names)}); }}")
+    source = folder / "kernels.c"
+    source.write_text("\n".join(lines) + "\n")
+    subprocess.run(
+        [
+            *("cc", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
+            *("-fsanitize=undefined", "-fno-sanitize-recover=all"),
+            *("-I", FIRMWARE, "-I", FIRMWARE / "include", source, "-o", folder / "kernels.so"),
+        ],
+        check=True,
+    )
+    return ctypes.CDLL(str(folder / "kernels.so"))
+
+
+class Executor:
+    """One model, ready to run. Raises AssertionError when a kernel writes outside the arena."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.memory = np.full(plan.arena + 2 * GUARD + 16, 0xA5, np.uint8)
+        start = GUARD + (-(self.memory.ctypes.data + GUARD) % 16)
+        self.arena = self.memory[start : start + plan.arena]
+        self.keep: list[object] = []
+        self.structs = {step.index: self._fill(step) for step in plan.steps}
+
+    def _fill(self, step: Step) -> ctypes.Structure:
+        values = dict(step.call.params)
+        for name, array in step.call.constants.items():
+            array = np.ascontiguousarray(array)
+            self.keep.append(array)
+            values[name] = array.ctypes.data
+        kind = _struct(step.call.kernel)
+        assert set(values) == {f[0] for f in kind._fields_}, step.call.kernel
+        return kind(**values)
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        graph, slots = self.plan.graph, self.plan.slots
+        self.memory[:] = 0xA5
+        for name, value in zip(graph.inputs, inputs, strict=True):
+            raw = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
+            self.arena[slots[name].offset :][: len(raw)] = raw
+        for item in self.plan.schedule:
+            if isinstance(item, Stream):
+                self._stream(item)
+            else:
+                for batch in range(item.call.batches):
+                    self._call(item, 0, item.call.rows, batch)
+            self.check_guards(item.steps[-1])
+        results = []
+        for name in graph.outputs:
+            t = graph.tensors[name]
+            raw = self.arena[slots[name].offset :][: t.nbytes]
+            results.append(np.frombuffer(raw.tobytes(), t.dtype).reshape(t.shape))
+        return results
+
+    def _stream(self, stream: Stream) -> None:
+        done = dict.fromkeys((s.index for s in stream.steps), 0)
+
+        def pull(position: int, end: int) -> None:
+            step = stream.steps[position]
+            while done[step.index] < end:
+                row = done[step.index]
+                if position:
+                    window, rows = rows_needed(step, stream.steps[position - 1])
+                    pull(position - 1, window.end(row + 1, rows))
+                self._call(step, row, row + 1, 0)
+                done[step.index] += 1
+
+        pull(len(stream.steps) - 1, stream.steps[-1].call.rows)
+
+    def _call(self, step: Step, y0: int, y1: int, batch: int) -> None:
+        views = [self._view(step, n, batch, output=False) for n in step.call.inputs]
+        views += [self._view(step, n, batch, output=True) for n in step.call.outputs]
+        offset = self.plan.scratch(step)
+        scratch = None if offset is None else self.arena.ctypes.data + offset
+        function = getattr(library(), f"call_{step.call.kernel}")
+        function.restype = None
+        function(
+            ctypes.byref(self.structs[step.index]),
+            ctypes.c_int32(y0),
+            ctypes.c_int32(y1),
+            *views,
+            ctypes.c_void_p(scratch),
+        )
+
+    def _view(self, step: Step, name: str, batch: int, *, output: bool) -> _View:
+        view = self.plan.view(step, name, output=output)
+        if view.offset is None:
+            data = np.ascontiguousarray(self.plan.graph.tensors[name].data)
+            self.keep.append(data)
+            base = data.ctypes.data
+        else:
+            base = self.arena.ctypes.data + view.offset
+        return _View(base + batch * view.batch_bytes, view.row_bytes, view.ring)
+
+    def check_guards(self, step: Step) -> None:
+        inside = np.zeros(len(self.memory), bool)
+        start = self.arena.ctypes.data - self.memory.ctypes.data
+        inside[start : start + self.plan.arena] = True
+        assert (self.memory[~inside] == 0xA5).all(), f"{step.call.kernel} wrote outside the arena"

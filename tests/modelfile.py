@@ -1,0 +1,107 @@
+"""Small .tflite files made by hand, so that tests choose every shape, scale and zero point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "int32": schema.TensorType.INT32,
+    "int8": schema.TensorType.INT8,
+    "int16": schema.TensorType.INT16,
+    "uint8": schema.TensorType.UINT8,
+}
+SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
+ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+
+
+class ModelFile:
+    """Tensors and operators in the order they are added; `finish()` gives the file's bytes."""
+
+    def __init__(self) -> None:
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.description = b"test"
+        self.model.buffers = [schema.BufferT()]
+        self.model.operatorCodes = []
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.graph.inputs, self.graph.outputs = [], []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(
+        self,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        scale: float | Sequence[float] | None = None,
+        zero_point: int = 0,
+        axis: int = 0,
+        name: str = "",
+        data: np.ndarray | None = None,
+    ) -> int:
+        t = schema.TensorT()
+        t.shape = list(shape)
+        t.type = TYPES[dtype]
+        t.name = (name or f"t{len(self.graph.tensors)}").encode()
+        if scale is not None:
+            t.quantization = schema.QuantizationParametersT()
+            scales = np.atleast_1d(np.asarray(scale, np.float32))
+            t.quantization.scale = scales
+            t.quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
+            t.quantization.quantizedDimension = axis
+        t.buffer = 0
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
+            t.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.graph.tensors.append(t)
+        return len(self.graph.tensors) - 1
+
+    def input(self, shape: Sequence[int], **kwargs: object) -> int:
+        index = self.tensor(shape, **kwargs)
+        self.graph.inputs.append(index)
+        return index
+
+    def output(self, shape: Sequence[int], **kwargs: object) -> int:
+        index = self.tensor(shape, **kwargs)
+        self.graph.outputs.append(index)
+        return index
+
+    def constant(self, data: np.ndarray, **kwargs: object) -> int:
+        return self.tensor(data.shape, data.dtype.name, data=data, **kwargs)
+
+    def op(
+        self,
+        name: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: str = "",
+        custom: str = "",
+        **values: object,
+    ) -> None:
+        code = schema.OperatorCodeT()
+        code.builtinCode = getattr(schema.BuiltinOperator, name)
+        code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+        code.version = 1
+        code.customCode = custom.encode() or None
+        node = schema.OperatorT()
+        node.opcodeIndex = len(self.model.operatorCodes)
+        node.inputs, node.outputs = list(inputs), list(outputs)
+        if options:
+            node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+            node.builtinOptions = getattr(schema, options + "T")()
+            for key, value in values.items():
+                assert hasattr(node.builtinOptions, key), key
+                setattr(node.builtinOptions, key, value)
+        self.model.operatorCodes.append(code)
+        self.graph.operators.append(node)
+
+    def finish(self) -> bytes:
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())

@@ -1,0 +1,30 @@
+"""Cases of the two pooling operators."""
+
+from __future__ import annotations
+
+from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.pick import Pick
+
+from . import _shared
+
+
+def case(pick: Pick, name: str) -> bytes:
+    g = _shared.window(pick, dilated=False)
+    channels, batch = pick.integer(1, 9), pick.choice([1, 1, 2])
+    quant = {"scale": pick.scale(), "zero_point": pick.zero_point()}
+    m = ModelFile()
+    x = m.input((batch, *g["size"], channels), **quant)
+    y = m.output((batch, *g["out"], channels), **quant)
+    m.op(
+        name,
+        [x],
+        [y],
+        "Pool2DOptions",
+        padding=g["padding"],
+        strideH=g["stride"][0],
+        strideW=g["stride"][1],
+        filterHeight=g["kernel"][0],
+        filterWidth=g["kernel"][1],
+        fusedActivationFunction=ACTIVATIONS[pick.activation()],
+    )
+    return m.finish()

@@ -1,0 +1,62 @@
+"""Pieces the cases of several operators share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.modelfile import SAME, VALID, ModelFile
+from tests.pick import Pick
+
+
+def window_sizes(size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
+    extent = (kernel - 1) * dilation + 1
+    return -(-size // stride) if padding == SAME else (size - extent) // stride + 1
+
+
+def window(pick: Pick, dilated: bool) -> dict[str, object]:
+    """Height and width of input, kernel, stride, dilation and output of a valid window."""
+    padding = pick.choice([SAME, VALID])
+    stride = pick.integer(1, 3), pick.integer(1, 3)
+    kernel = pick.integer(1, 4), pick.integer(1, 4)
+    dilation = (1, 1)
+    if dilated and pick.integer(0, 3) == 0:
+        stride, dilation = (1, 1), (pick.integer(1, 3), pick.integer(1, 3))
+    size = []
+    for i in (0, 1):
+        least = (kernel[i] - 1) * dilation[i] + 1 if padding == VALID else 1
+        size.append(pick.integer(least, least + 8))
+    out = [window_sizes(size[i], kernel[i], stride[i], dilation[i], padding) for i in (0, 1)]
+    return {
+        "padding": padding,
+        "stride": stride,
+        "kernel": kernel,
+        "dilation": dilation,
+        "size": tuple(size),
+        "out": tuple(out),
+    }
+
+
+def weighted(
+    pick: Pick, m: ModelFile, x: int, shape: tuple[int, ...], axis: int, taps: int
+) -> tuple[list[int], float]:
+    """Weights and perhaps a bias for input x; the indices, and a sensible output scale."""
+    rng = pick.rng()
+    channels = shape[axis]
+    in_scale = float(m.graph.tensors[x].quantization.scale[0])
+    per_channel = pick.choice([True, True, False])
+    spread = rng.uniform(-2, 0, channels if per_channel else 1)
+    scales = (pick.scale() * 10**spread).astype(np.float32)
+    low = pick.choice([-127, -127, -128])
+    data = rng.integers(low, 128, shape).astype(np.int8)
+    if pick.integer(0, 4) == 0:
+        data[rng.random(shape) < 0.5] = 0
+    quant_axis = axis if per_channel and channels > 1 else 0
+    w = m.constant(data, scale=scales, axis=quant_axis, name="layer/weights")
+    indices = [x, w]
+    if pick.integer(0, 3):
+        largest = max(1, int(taps * 2000))
+        bias = rng.integers(-largest, largest, channels).astype(np.int32)
+        bias_scale = np.float64(in_scale) * scales
+        indices.append(m.constant(bias, scale=bias_scale, axis=0, name="layer/bias"))
+    out_scale = in_scale * float(scales.max()) * 80 * taps**0.5 * pick.factor()
+    return indices, float(np.float32(out_scale))

@@ -1,0 +1,34 @@
+"""DEPTHWISE_CONV_2D cases."""
+
+from __future__ import annotations
+
+from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.pick import Pick
+
+from . import _shared
+
+
+def case(pick: Pick) -> bytes:
+    g = _shared.window(pick, dilated=True)
+    channels, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3])
+    batch = pick.choice([1, 1, 2])
+    m = ModelFile()
+    x = m.input((batch, *g["size"], channels), scale=pick.scale(), zero_point=pick.zero_point())
+    taps = g["kernel"][0] * g["kernel"][1]
+    shape = (1, *g["kernel"], channels * multiplier)
+    inputs, scale = _shared.weighted(pick, m, x, shape, 3, taps)
+    y = m.output((batch, *g["out"], shape[3]), scale=scale, zero_point=pick.zero_point())
+    m.op(
+        "DEPTHWISE_CONV_2D",
+        inputs,
+        [y],
+        "DepthwiseConv2DOptions",
+        padding=g["padding"],
+        strideH=g["stride"][0],
+        strideW=g["stride"][1],
+        dilationHFactor=g["dilation"][0],
+        dilationWFactor=g["dilation"][1],
+        depthMultiplier=multiplier,
+        fusedActivationFunction=ACTIVATIONS[pick.activation()],
+    )
+    return m.finish()

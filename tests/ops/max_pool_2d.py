@@ -1,0 +1,11 @@
+"""MAX_POOL_2D cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _pool
+
+
+def case(pick: Pick) -> bytes:
+    return _pool.case(pick, "MAX_POOL_2D")

@@ -1,0 +1,67 @@
+"""What TFLite-Micro (its own host build) and LiteRT make of a model file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Tflm:
+    """The tflite-micro interpreter: the definition of right for int8."""
+
+    def __init__(self, blob: bytes) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        self.interpreter = runtime.Interpreter.from_bytes(blob)
+
+    def __call__(self, inputs: Sequence[np.ndarray], outputs: int = 1) -> list[np.ndarray]:
+        for i, value in enumerate(inputs):
+            self.interpreter.set_input(value, i)
+        self.interpreter.invoke()
+        return [np.array(self.interpreter.get_output(i)) for i in range(outputs)]
+
+
+class Litert:
+    """LiteRT with its reference kernels."""
+
+    def __init__(self, blob: bytes) -> None:
+        from ai_edge_litert import interpreter as litert
+
+        self.interpreter = litert.Interpreter(
+            model_content=blob,
+            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF,
+        )
+        self.interpreter.allocate_tensors()
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for detail, value in zip(self.interpreter.get_input_details(), inputs, strict=True):
+            self.interpreter.set_tensor(detail["index"], value)
+        self.interpreter.invoke()
+        return [
+            self.interpreter.get_tensor(d["index"]) for d in self.interpreter.get_output_details()
+        ]
+
+
+def random_inputs(graph: object, rng: np.random.Generator) -> list[np.ndarray]:
+    """Values over the whole range of each input's type."""
+    values = []
+    for name in graph.inputs:
+        t = graph.tensors[name]
+        if t.dtype.kind == "f":
+            values.append(rng.normal(0, 3, t.shape).astype(t.dtype))
+        else:
+            info = np.iinfo(t.dtype)
+            values.append(rng.integers(info.min, info.max + 1, t.shape, t.dtype))
+    return values
+
+
+def differences(got: np.ndarray, want: np.ndarray) -> str:
+    """Empty where equal; else how many, and the first with its index."""
+    if got.shape != want.shape:
+        return f"shape {got.shape}, want {want.shape}"
+    wrong = np.argwhere(got != want)
+    if not len(wrong):
+        return ""
+    first = tuple(wrong[0])
+    return f"{len(wrong)} of {want.size} differ; first {first}: {got[first]}, want {want[first]}"

@@ -1,0 +1,60 @@
+"""Every operator against TFLite-Micro, bit for bit. A registered operator without cases fails."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.executor import Executor, kernel_names
+from tests.oracle import Tflm, differences, random_inputs
+from tests.pick import Drawn, Pick, Seeded
+from tinyml import tflite
+from tinyml.engines import compiled
+from tinyml.ops import OPS
+
+SAMPLES = 40
+
+
+def case(op: str, pick: Pick) -> bytes:
+    return import_module(f"tests.ops.{op.lower()}").case(pick)
+
+
+def check_equal(blob: bytes, seed: int, runs: int = 2) -> None:
+    graph = tflite.parse(blob)
+    executor, tflm = Executor(compiled.plan(graph)), Tflm(blob)
+    rng = np.random.default_rng(seed)
+    for _ in range(runs):
+        inputs = random_inputs(graph, rng)
+        wants = tflm(inputs, len(graph.outputs))
+        for got, want in zip(executor(inputs), wants, strict=True):
+            assert not differences(got, want), (differences(got, want), seed)
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+def test_samples_equal_tflm(op: str) -> None:
+    for seed in range(SAMPLES):
+        check_equal(case(op, Seeded(seed)), seed)
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_drawn_cases_equal_tflm(op: str, data: st.DataObject) -> None:
+    check_equal(case(op, Drawn(data)), seed=1)
+
+
+def test_every_kernel_belongs_to_an_operator() -> None:
+    used = {
+        name for op in OPS.values() for kernel in op.kernels for name in kernel.name.split(" / ")
+    }
+    assert used == set(kernel_names())
+
+
+def test_every_operator_has_a_kernel_any_core_can_run() -> None:
+    for op in OPS.values():
+        assert op.alias or not op.kernels[-1].isa, op.name
+        assert op.doc, op.name
