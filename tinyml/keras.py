@@ -29,6 +29,7 @@ from .graph import Array
 
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 _MOST_SAMPLES = 512
+_MOST_STEPS = 64
 _TENSOR_NAME, _MAP_NAME, _INPUTS, _OUTPUTS = 10, 4, 6, 8  # vtable entries: 4 + 2 * field id
 
 
@@ -54,6 +55,7 @@ class Loaded:
     outputs: tuple[str, ...]
     output_layers: tuple[str, ...]
     name: str = "model"
+    warnings: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -94,6 +96,7 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
         "inputs": [entry.name for entry in model.inputs],
         "outputs": model.outputs,
         "output_layers": model.output_layers,
+        "warnings": model.warnings,
     }
 
 
@@ -117,6 +120,7 @@ def load_keras(path: Path, *, unsafe: bool) -> Loaded:
                 hint="use letters, digits, '_', '-' and '.' in layer names",
             )
         layer.call = _in_scope(layer.call, f"{model.name}/{name}/")
+    warnings = [w for name, layer in layers.items() for w in _unroll(path, name, layer)]
     inputs = tuple(
         Input(t.name, _fixed(path, t.name, t.shape[1:]), str(t.dtype)) for t in model.inputs
     )
@@ -127,7 +131,8 @@ def load_keras(path: Path, *, unsafe: bool) -> Loaded:
         return list(keras.tree.flatten(model(packed, training=False)))
 
     layers_out = (model.layers[-1].name,) if single else tuple(model.output_names)
-    return Loaded(call, model, inputs, _distinct(layers_out), layers_out, model.name)
+    outputs = _distinct(layers_out)
+    return Loaded(call, model, inputs, outputs, layers_out, model.name, tuple(warnings))
 
 
 def load_saved_model(path: Path) -> Loaded:
@@ -160,6 +165,29 @@ def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield name, layer
         if isinstance(layer, keras.Model):
             yield from _layers(layer, name + "/")
+
+
+def _unroll(path: Path, name: str, layer: Any) -> Iterator[str]:
+    """Make a recurrent layer a chain of steps; a loop crashes the converter, and has no kernel."""
+    inner = (layer, getattr(layer, "forward_layer", None), getattr(layer, "backward_layer", None))
+    recurrent = [one for one in inner if isinstance(one, keras.layers.RNN)]
+    if any(one.stateful for one in recurrent):
+        raise ModelError(
+            f"{path.name}: layer {name!r} keeps its state between calls (stateful=True)",
+            hint="make the state an input and an output of the model",
+        )
+    if all(one.unroll for one in recurrent):
+        return
+    steps = layer.input.shape[1]
+    if steps is None or steps > _MOST_STEPS:
+        raise ModelError(
+            f"{path.name}: recurrent layer {name!r} has {steps} time steps, and each becomes some "
+            "20 operators",
+            hint=f"use at most {_MOST_STEPS} time steps, or Conv1D layers",
+        )
+    for one in recurrent:
+        one.unroll = True
+    yield f"recurrent layer {name!r} was unrolled: {steps} steps of some 20 operators each"
 
 
 def _in_scope(call: Callable[..., Any], scope: str) -> Callable[..., Any]:

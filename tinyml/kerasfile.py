@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ Kind = Literal["keras", "h5", "saved_model"]
 
 _MOST_CONFIG_BYTES = 1 << 25
 _MOST_MODEL_BYTES = 1 << 30
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _RETRY = "save the model again: model.save('model.keras')"
 
 
@@ -53,7 +55,7 @@ def check(path: Path, *, unsafe: bool) -> tuple[str, dict[str, Any]]:
                 raise ModelError(f"{path.name} would unpack to {total} bytes", hint=_RETRY)
             config = _parse(path, "config.json", _read(path, archive, "config.json"))
             metadata = _parse(path, "metadata.json", _read(path, archive, "metadata.json"))
-    except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except (*_ZIP_ERRORS, KeyError, ValueError, OSError) as error:
         raise ModelError(f"{path.name} is not a Keras model: {error}", hint=_RETRY) from error
     if not unsafe:
         _refuse_code(path, config)

@@ -35,18 +35,15 @@ def layer_label(tensor_name: str) -> str:
 
 
 def node_label(outputs: Sequence[str], constants: Sequence[str] = ()) -> str:
-    """The layer of an operator from its output names, else from those of its weights.
+    """The layer of an operator: from its weights where its output does not tell, or tells less.
 
-    The converter names a model's last tensor 'StatefulPartitionedCall:0', and only the weights
-    tell its layer.
+    The converter names a model's last tensor 'StatefulPartitionedCall:0', and tinyml names it
+    after the last layer, which may be an activation fused into the operator.
     """
-    for name in outputs:
-        if label := layer_label(name):
-            return label
-    for name in constants:
+    for name in (*outputs, *constants):
         if any(tier == 0 for tier, _ in _parts(name)):
             return layer_label(name)
-    return ""
+    return next(filter(None, map(layer_label, outputs)), "")
 
 
 def _parts(tensor_name: str) -> list[tuple[int, str]]:

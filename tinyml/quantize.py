@@ -27,6 +27,7 @@ _QUIET = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "KERAS_BACKEND": "tensorflow",
     "PYTHONHASHSEED": "0",
+    "PYTHONWARNINGS": "ignore",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
 }
@@ -45,7 +46,8 @@ _STAGES = {
     ),
     "convert": (
         "the TFLite converter failed on {name}",
-        "look for the layer named above; recurrent layers convert with unroll=True",
+        "take layers away until it converts to find the one it cannot take; recurrent layers of a "
+        "SavedModel need unroll=True",
     ),
 }
 
@@ -119,7 +121,7 @@ def quantize(
         tuple(answer["inputs"]),
         tuple(answer["outputs"]),
         tuple(answer["output_layers"]),
-        tuple(warnings),
+        (*warnings, *answer["warnings"]),
     )
 
 
