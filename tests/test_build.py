@@ -232,12 +232,18 @@ def emulate(image: Image, *extra: str, shift: int = 0) -> Iterator[Session]:
     command = [
         *("qemu-system-arm", "-machine", emulator.machine, "-nographic", "-monitor", "none"),
         *("-icount", f"shift={shift},align=off,sleep=off", *serials),
-        *("-serial", "tcp:127.0.0.1:0,server=on,wait=on", "-kernel", str(image.elf), *extra),
+        *(
+            "-serial",
+            "tcp:127.0.0.1:0,server=on,wait=on,nodelay=on",
+            "-kernel",
+            str(image.elf),
+            *extra,
+        ),
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        found = re.search(r"127\.0\.0\.1:(\d+)", process.stderr.readline())
+        found = re.search(r"disconnected:tcp:127\.0\.0\.1:(\d+)", process.stderr.readline())
         assert found, "QEMU names no port"
         with serial.serial_for_url(f"socket://127.0.0.1:{found[1]}", timeout=30) as port:
             yield Session(port, image.board)
@@ -265,35 +271,41 @@ class TestPort:
     def test_console_carries_every_byte(self, image: Image) -> None:
         with emulate(image) as session:
             session.line()
+            session.line()
             for value in range(256):
                 assert session.ask(b"e" + bytes([value])) == f"echo {value}"
 
     def test_start_values_and_float(self, image: Image) -> None:
         with emulate(image) as session:
             session.line()
-            assert session.ask("d") == f"data 1 float {0x12345678 // 2 + 0} weights 1"
+            session.line()
+            assert session.ask("d") == "data 1 float 152709952 weights 1"  # rounded to 24 bits
 
     def test_known_loop_is_counted_and_repeats(self, image: Image) -> None:
+        assert image.board.emulator
+        expected = LOOP_INSTRUCTIONS * image.board.emulator.counter_hz / 1e9
         answers = set()
-        for _ in range(2):
+        for _ in range(3):
             with emulate(image) as session:
                 session.line()
-                answers.add(session.ask("m"))
+                answers.add(session.line())
+                # A wait for the host ends at any phase of a tick.
+                asked = int(session.ask("m").split()[1])
+                assert abs(asked - expected) <= 4
         assert len(answers) == 1
         found = re.fullmatch(r"ticks (\d+) overhead (\d+)", answers.pop())
-        assert found and image.board.emulator
-        expected = LOOP_INSTRUCTIONS * image.board.emulator.counter_hz / 1e9
-        assert abs(int(found[1]) - expected) <= 12
-        assert int(found[2]) <= 200
+        assert found and abs(int(found[1]) - expected) <= 4 and int(found[2]) <= 20
 
     def test_counter_survives_its_wrap(self, image: Image) -> None:
         with emulate(image, shift=7) as session:
+            session.line()
             session.line()
             found = re.fullmatch(r"wrap worst (\d+)", session.ask("w"))
             assert found and int(found[1]) < 20_000
 
     def test_stack_peak_moves(self, image: Image) -> None:
         with emulate(image) as session:
+            session.line()
             session.line()
             found = re.fullmatch(r"stack (\d+) (\d+) of (\d+)", session.ask("s"))
             assert found
@@ -304,6 +316,7 @@ class TestPort:
     def test_arena_guards(self, image: Image) -> None:
         with emulate(image) as session:
             session.line()
+            session.line()
             assert session.ask("g") == "arena 1 1"
             assert session.ask("h") == "arena 0"
             assert session.ask("g") == "arena 1 1"
@@ -313,10 +326,14 @@ class TestPort:
         number = 3 if image.board.core.cpu == "cortex-m0" else 6
         with emulate(image) as session:
             session.line()
+            session.line()
             assert session.ask("f") == f"fault {number} here"
 
     def test_stack_overflow_faults_and_is_reported(self, image: Image) -> None:
+        if image.board.name in ("mps2_an385", "mps2_an386", "mps2_an500"):
+            pytest.skip("on this machine the addresses below RAM swallow writes, without a fault")
         with emulate(image) as session:
+            session.line()
             session.line()
             assert re.fullmatch(r"fault [3-6] stack", session.ask("o"))
 
@@ -326,6 +343,7 @@ class TestPort:
 def test_trigger_pin_of_stm32(images: dict[str, Image], tmp_path: Path) -> None:
     log = tmp_path / "unimplemented.log"
     with emulate(images["stm32f405"], "-d", "unimp", "-D", str(log)) as session:
+        session.line()
         session.line()
         assert session.ask("t") == "trigger"
     pulses = re.findall(r"GPIOD.*write.*offset 0x0*18, value 0x(\w+)", log.read_text())

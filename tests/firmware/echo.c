@@ -122,7 +122,7 @@ static void command(uint8_t letter)
             break;
         case 's':
             put_number("stack ", tm_stack_peak());
-            sink = deep(500);
+            sink = deep(0);
             put_number(" ", tm_stack_peak());
             put_number(" of ", tm_stack_size());
             break;
@@ -178,6 +178,8 @@ int main(void)
     put(" ");
     put(tm_counter_name());
     put_number(" ", tm_counter_hz());
+    put("\n");
+    measure(); /* before any wait for the host: the same in each run under -icount */
     put("\n");
     for (;;) {
         command(get());
