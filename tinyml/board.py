@@ -390,7 +390,8 @@ class _Table:
     values: Mapping[str, Any]
 
     def error(self, key: str, problem: str) -> BoardError:
-        return BoardError(f"{self.file}: {self.prefix}{key}: {problem}")
+        shown = key if key.isascii() and key.isprintable() else ascii(key)
+        return BoardError(f"{self.file}: {self.prefix}{shown}: {problem}")
 
     def only(self, known: str) -> _Table:
         names = known.split()
