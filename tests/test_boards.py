@@ -125,6 +125,7 @@ WRONG = [
     ("probe.openocd.config", "/etc/passwd", r"probe\.openocd\.config: .* does not match"),
     ("probe.openocd.config", "a/../../b", r"probe\.openocd\.config: .* does not match"),
     ("probe.openocd.config", "-c", r"probe\.openocd\.config: .* does not match"),
+    ("probe.qemu", {"program": "x"}, r"probe\.qemu\.program: a board file may not choose"),
     ("emulator.machine", "virt,dumpdtb=x", r"emulator\.machine: .* does not match"),
     ("emulator.counter_hz", DELETE, r"emulator\.counter_hz: is missing"),
     ("usb.ids", ["483:374b"], r"usb\.ids\[0\]: .* does not match"),

@@ -351,6 +351,8 @@ def _probe(table: _Table) -> Probe:
         for key in chosen.values:
             if not re.fullmatch(_NAME, key):
                 raise chosen.error(key, f"an option name must match {_NAME}")
+            if key in ("program", "arguments"):
+                raise chosen.error(key, "a board file may not choose what is run")
         options[name] = {key: chosen.text(key, _OPTION) for key in chosen.values}
     return Probe(default, options)
 
