@@ -61,6 +61,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code.save(folder / "lambda.keras")
     code.save(folder / "lambda.h5")
 
+    x = layers.Conv2D(4, 3, name="last_conv")(image)
+    keras.Model(image, layers.ReLU(name="last_relu")(x)).save(folder / "fused.keras")
+
     plain = [layers.Flatten(), layers.Dense(8, activation="relu"), layers.Dense(3)]
     keras.Sequential(plain).save(folder / "no_input.keras")
     keras.utils.clear_session()
@@ -213,6 +216,13 @@ def test_free_batch_leaves_no_shape_operators(models: Path, name: str) -> None:
     assert answer["inputs"] == ["image"]
     kinds = {op for op, _ in operators(f"{models / name}.tflite")}
     assert kinds.isdisjoint({"SHAPE", "STRIDED_SLICE", "PACK"}) and "CONV_2D" in kinds
+
+
+@needs_tensorflow
+def test_last_layer_fused_into_its_convolution(models: Path) -> None:
+    answer = convert(models / "fused.keras", samples(models, image=(8, 8, 3)))
+    assert answer["output_layers"] == ("last_relu",)
+    assert operators(models / "fused.keras.tflite") == [("CONV_2D", "last_conv")]
 
 
 @needs_tensorflow
@@ -511,11 +521,11 @@ def test_layer_label(name: str, label: str) -> None:
 
 
 def test_last_operator_is_labelled_by_its_weights() -> None:
+    before = "sequential/dense_1/MatMul;sequential/dense_1/Relu;sequential/dense_1/BiasAdd"
     weights = ["sequential/dense_2/MatMul", "sequential/dense_2/BiasAdd/ReadVariableOp"]
-    assert node_label(["StatefulPartitionedCall:0"], weights) == "dense_2"
+    assert node_label(["StatefulPartitionedCall:0"], [before, *weights]) == "dense_2"
     assert node_label(["Identity"], ["model/flatten/Const"]) == ""
-    assert node_label(["model/pool/MaxPool"], []) == "pool"
-    assert node_label(["model/relu/relu"], ["model/conv/convolution"]) == "conv"
+    assert node_label(["model/pool/MaxPool"], ["model/conv/Conv2D"]) == "pool"
 
 
 @given(st.text(alphabet="ab1_/;:.AC"))

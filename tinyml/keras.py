@@ -310,10 +310,21 @@ def name_ends(data: bytearray, model: Loaded) -> None:
         _set_string(data, entry, name)
         if entry.TensorIndex() not in renamed:
             path = f"{model.name}/{layer}/{name}" if layer else name
-            _set_string(data, graph.Tensors(entry.TensorIndex()), path)
+            weights = _weights_name(root, graph, entry.TensorIndex())
+            _set_string(data, graph.Tensors(entry.TensorIndex()), f"{path}{weights}")
         renamed.add(entry.TensorIndex())
     _set_order(data, graph, _INPUTS, [entry.TensorIndex() for entry in starts])
     _set_order(data, graph, _OUTPUTS, [entry.TensorIndex() for entry in ends])
+
+
+def _weights_name(root: Any, graph: Any, output: int) -> str:
+    """';' and the name of the weights behind an output: its layer may be a fused activation."""
+    for node in map(graph.Operators, range(graph.OperatorsLength())):
+        if output in node.OutputsAsNumpy() and node.InputsLength() > 1 and node.Inputs(1) >= 0:
+            weights = graph.Tensors(node.Inputs(1))
+            if root.Buffers(weights.Buffer()).DataLength():
+                return f";{weights.Name().decode()}"
+    return ""
 
 
 def _keys(prefix: str, ends: Sequence[Any]) -> list[str]:

@@ -34,16 +34,18 @@ def layer_label(tensor_name: str) -> str:
     return Counter(layers).most_common(1)[0][0]
 
 
-def node_label(outputs: Sequence[str], constants: Sequence[str] = ()) -> str:
-    """The layer of an operator: from its weights where its output does not tell, or tells less.
+def node_label(outputs: Sequence[str], inputs: Sequence[str] = ()) -> str:
+    """The layer of an operator from the names of its outputs, else of its inputs, in file order.
 
-    The converter names a model's last tensor 'StatefulPartitionedCall:0', and tinyml names it
-    after the last layer, which may be an activation fused into the operator.
+    The converter names a model's last tensor 'StatefulPartitionedCall:0', and only the inputs
+    tell its layer: the weights, which come second, before the tensor they work on.
     """
-    for name in (*outputs, *constants):
+    if label := next(filter(None, map(layer_label, outputs)), ""):
+        return label
+    for name in (*inputs[1:], *inputs[:1]):
         if any(tier == 0 for tier, _ in _parts(name)):
             return layer_label(name)
-    return next(filter(None, map(layer_label, outputs)), "")
+    return ""
 
 
 def _parts(tensor_name: str) -> list[tuple[int, str]]:
