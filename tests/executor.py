@@ -90,6 +90,12 @@ class Executor:
         self.arena = self.memory[start : start + plan.arena]
         self.keep: list[object] = []
         self.structs = {step.index: self._fill(step) for step in plan.steps}
+        self.reset()
+
+    def reset(self) -> None:
+        """Bring all state to what it is before the first run."""
+        for slot, value in self.plan.states:
+            self.arena[slot.offset :][: slot.size] = value & 0xFF
 
     def _fill(self, step: Step) -> ctypes.Structure:
         values = dict(step.call.params)
@@ -103,7 +109,11 @@ class Executor:
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         graph, slots = self.plan.graph, self.plan.slots
+        states = [self.arena[s.offset :][: s.size] for s, _ in self.plan.states]
+        kept = [s.copy() for s in states]
         self.memory[:] = 0xA5
+        for state, value in zip(states, kept, strict=True):
+            state[:] = value
         for name, value in zip(graph.inputs, inputs, strict=True):
             raw = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
             self.arena[slots[name].offset :][: len(raw)] = raw
@@ -137,8 +147,10 @@ class Executor:
         pull(len(stream.steps) - 1, stream.steps[-1].call.rows)
 
     def _call(self, step: Step, y0: int, y1: int, batch: int) -> None:
-        views = [self._view(step, n, batch, output=False) for n in step.call.inputs]
-        views += [self._view(step, n, batch, output=True) for n in step.call.outputs]
+        ins = [self._view(step, n, batch, output=False) for n in step.call.inputs]
+        outs = [self._view(step, n, batch, output=True) for n in step.call.outputs]
+        if step.call.variadic:
+            ins, outs = [(_View * len(ins))(*ins)], [(_View * len(outs))(*outs)]
         offset = self.plan.scratch(step)
         scratch = None if offset is None else self.arena.ctypes.data + offset
         function = getattr(library(), f"call_{step.call.kernel}")
@@ -147,7 +159,8 @@ class Executor:
             ctypes.byref(self.structs[step.index]),
             ctypes.c_int32(y0),
             ctypes.c_int32(y1),
-            *views,
+            *ins,
+            *outs,
             ctypes.c_void_p(scratch),
         )
 

@@ -13,7 +13,9 @@ TYPES = {
     "int32": schema.TensorType.INT32,
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
+    "int64": schema.TensorType.INT64,
     "uint8": schema.TensorType.UINT8,
+    "bool": schema.TensorType.BOOL,
 }
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
@@ -42,6 +44,7 @@ class ModelFile:
         axis: int = 0,
         name: str = "",
         data: np.ndarray | None = None,
+        variable: bool = False,
     ) -> int:
         t = schema.TensorT()
         t.shape = list(shape)
@@ -53,6 +56,7 @@ class ModelFile:
             t.quantization.scale = scales
             t.quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
             t.quantization.quantizedDimension = axis
+        t.isVariable = variable
         t.buffer = 0
         if data is not None:
             buffer = schema.BufferT()

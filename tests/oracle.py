@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
+
+# What LiteRT has and TFLite-Micro lacks.
+LITERT_ONLY = frozenset({"SCATTER_ND", "TILE", "WHERE"})
+_BELOW = re.compile(r"below_(\d+)")
 
 
 class Tflm:
@@ -34,7 +39,7 @@ class Litert:
         )
         self.interpreter.allocate_tensors()
 
-    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, inputs: Sequence[np.ndarray], outputs: int = 1) -> list[np.ndarray]:
         for detail, value in zip(self.interpreter.get_input_details(), inputs, strict=True):
             self.interpreter.set_tensor(detail["index"], value)
         self.interpreter.invoke()
@@ -43,13 +48,22 @@ class Litert:
         ]
 
 
+def reference(blob: bytes, ops: Sequence[str]) -> Tflm | Litert:
+    """The interpreter that defines what a model of these operators computes."""
+    return Tflm(blob) if LITERT_ONLY.isdisjoint(ops) else Litert(blob)
+
+
 def random_inputs(graph: object, rng: np.random.Generator) -> list[np.ndarray]:
-    """Values over the whole range of each input's type."""
+    """Values over the whole range of each input's type; below N for an input named below_N."""
     values = []
     for name in graph.inputs:
         t = graph.tensors[name]
         if t.dtype.kind == "f":
             values.append(rng.normal(0, 3, t.shape).astype(t.dtype))
+        elif t.dtype.kind == "b":
+            values.append(rng.integers(0, 2, t.shape).astype(t.dtype))
+        elif below := _BELOW.match(name):
+            values.append(rng.integers(0, int(below[1]), t.shape).astype(t.dtype))
         else:
             info = np.iinfo(t.dtype)
             values.append(rng.integers(info.min, info.max + 1, t.shape, t.dtype))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.executor import Executor, kernel_names
-from tests.oracle import Tflm, differences, random_inputs
+from tests.oracle import Litert, differences, random_inputs, reference
 from tests.pick import Drawn, Pick, Seeded
 from tinyml import tflite
 from tinyml.engines import compiled
@@ -23,13 +23,14 @@ def case(op: str, pick: Pick) -> bytes:
     return import_module(f"tests.ops.{op.lower()}").case(pick)
 
 
-def check_equal(blob: bytes, seed: int, runs: int = 2) -> None:
+def check_equal(blob: bytes, seed: int, runs: int = 2, litert: bool = False) -> None:
     graph = tflite.parse(blob)
-    executor, tflm = Executor(compiled.plan(graph)), Tflm(blob)
+    executor = Executor(compiled.plan(graph))
+    oracle = Litert(blob) if litert else reference(blob, [n.op for n in graph.nodes])
     rng = np.random.default_rng(seed)
     for _ in range(runs):
         inputs = random_inputs(graph, rng)
-        wants = tflm(inputs, len(graph.outputs))
+        wants = oracle(inputs, len(graph.outputs))
         for got, want in zip(executor(inputs), wants, strict=True):
             assert not differences(got, want), (differences(got, want), seed)
 
@@ -45,6 +46,14 @@ def test_samples_equal_tflm(op: str) -> None:
 @given(data=st.data())
 def test_drawn_cases_equal_tflm(op: str, data: st.DataObject) -> None:
     check_equal(case(op, Drawn(data)), seed=1)
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+def test_forms_tflm_lacks_equal_litert(op: str) -> None:
+    """A case module may have `litert_case`, for types and ranks that only LiteRT runs."""
+    more = getattr(import_module(f"tests.ops.{op.lower()}"), "litert_case", None)
+    for seed in range(SAMPLES if more else 0):
+        check_equal(more(Seeded(seed)), seed, litert=True)
 
 
 def test_every_kernel_belongs_to_an_operator() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,12 @@ class Plan:
         slot = self.slots.get(scratch_name(step))
         return None if slot is None else slot.offset
 
+    @property
+    def states(self) -> tuple[tuple[Slot, int], ...]:
+        """Where each variable lies, and the byte a reset fills it with (as TFLite-Micro does)."""
+        tensors = (self.graph.tensors[n] for n in self.slots if n in self.graph.tensors)
+        return tuple((self.slots[t.name], _reset_byte(t)) for t in tensors if t.variable)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "arena_bytes": self.arena,
@@ -119,6 +126,10 @@ class Plan:
             (g.input_names, g.inputs) if kind == "input" else (g.output_names, g.outputs)
         )
         return list(zip(names, tensors, strict=True))
+
+
+def _reset_byte(variable: Tensor) -> int:
+    return variable.zero_point if variable.dtype == np.int8 and variable.quant else 0
 
 
 def _tensor_json(plan: Plan, name: str, key: str) -> dict[str, Any]:
@@ -193,7 +204,7 @@ def _step(index: int, node: Node, graph: Graph, isa: frozenset[str]) -> Step:
 
 def choose(node: Node, graph: Graph, isa: frozenset[str]) -> tuple[Kernel, str]:
     """The first kernel the core and the shapes allow, and why it was not an earlier one."""
-    passed = []
+    passed: list[str] = []
     for kernel in OPS[node.op].kernels:
         missing = sorted(kernel.isa - isa)
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
@@ -217,7 +228,7 @@ def _schedule(
 
 def _stream(graph: Graph, steps: Sequence[Step]) -> Stream:
     rings = {}
-    for producer, consumer in zip(steps, steps[1:], strict=False):
+    for producer, consumer in pairwise(steps):
         (name,) = producer.call.outputs
         readers = [n for n in graph.nodes if name in n.inputs]
         window = consumer.call.window
@@ -240,7 +251,7 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
     """Buffers to place, and which buffer each tensor and scratch lives in.
 
     Item 0 is the filling of the inputs; the items of the schedule follow from 1; the outputs
-    live on behind the last.
+    live on behind the last. Variables keep their places throughout.
     """
     end = len(schedule) + 1
     first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
@@ -260,10 +271,15 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
 
     for name in graph.inputs:
         settle(name, name)
+    for name in _variables(graph):
+        first[name], last[name], size[name] = 0, end, graph.tensors[name].nbytes
+        settle(name, name)
     for time, item in enumerate(schedule, start=1):
         rings = item.rings if isinstance(item, Stream) else {}
         for step in item.steps:
             for position, name in enumerate(step.call.outputs):
+                if graph.tensors[name].variable:
+                    continue
                 root = None if rings or position else _takeover(step, graph, home, last, time)
                 if root is None or size[root] < graph.tensors[name].nbytes:
                     root = name
@@ -277,6 +293,11 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
     for name in graph.outputs:
         last[home[name]] = end
     return [Buffer(n, size[n], first[n], last[n]) for n in first], home
+
+
+def _variables(graph: Graph) -> list[str]:
+    used = dict.fromkeys(n for node in graph.nodes for n in node.inputs if n is not None)
+    return [n for n in used if graph.tensors[n].variable]
 
 
 def _last_reads(

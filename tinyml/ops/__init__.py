@@ -35,7 +35,9 @@ class Call:
 
     The kernel is called once per batch item for output rows [0, rows), or piecewise when it
     is part of a stream. `window` is None where an output row needs the whole input.
-    `in_place` lists the inputs whose memory the first output may take over.
+    `in_place` lists the inputs whose memory the first output may take over. A `variadic`
+    kernel takes its inputs as one array of views, and its outputs as another. An output that
+    is a variable is state the kernel reads and updates.
     """
 
     kernel: str
@@ -48,6 +50,7 @@ class Call:
     window: Window | None = None
     in_place: tuple[int, ...] = ()
     scratch: int = 0
+    variadic: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def activation_of(options: Table | None, number: int) -> str:
 def int8_only(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> list[str]:
     """Refusals unless the node has `inputs` inputs, those in `data` and its outputs int8."""
     ins = graph.ins(node)
-    if not len(node.outputs) == 1 or not len(ins) >= inputs or any(ins[i] is None for i in data):
+    if len(node.outputs) != 1 or len(ins) < inputs or any(ins[i] is None for i in data):
         return ["it has the wrong number of inputs or outputs"]
     tensors = [t for t in (ins[i] for i in data) if t is not None] + graph.outs(node)
     found = sorted({t.dtype.name for t in tensors if t.dtype != np.int8})
