@@ -270,7 +270,7 @@ def _form(row: type) -> _Form:
 RECORDS = {form.kind: form for form in map(_form, typing.get_args(Record))}
 COMMANDS = {form.kind: form for form in map(_form, typing.get_args(Command))}
 
-_START = re.compile(rb"tm([0-9]+) ")
+_START = re.compile(rb"tm([1-9][0-9]{0,4}) ")
 _HEX = re.compile(rb"[0-9A-F]{8}")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
 _LIMIT = {"u32": 1 << 32, "u64": 1 << 64}
@@ -279,6 +279,12 @@ _LIMIT = {"u32": 1 << 32, "u64": 1 << 64}
 def parse(line: bytes) -> Record | WireError:
     """The record on a line, as a device sends it; anything may stand before the record."""
     return _parse(line, RECORDS)  # type: ignore[return-value]
+
+
+def spoken_version(line: bytes) -> int | None:
+    """The protocol version that a line claims to speak."""
+    start = _START.search(line)
+    return int(start[1]) if start else None
 
 
 def parse_command(line: bytes) -> Command | WireError:
@@ -290,7 +296,7 @@ def _parse(line: bytes, forms: dict[str, _Form]) -> object | WireError:
     text = line.rstrip(b"\r\n")
     reason: Literal["foreign", "version", "checksum"] = "foreign"
     for start in _START.finditer(text):
-        if int(start[1]) != VERSION or start[1] != b"%d" % VERSION:
+        if int(start[1]) != VERSION:
             reason = "version" if reason == "foreign" else reason
             continue
         reason = "checksum"

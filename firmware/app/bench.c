@@ -2,16 +2,14 @@
  *
  * Without a host, a log or an instruction counter still sees a measurement: the boot inference, all
  * of whose input bytes are zero, runs between tm_mark_begin() and tm_mark_end().
- * Built with -DTM_MODEL=<symbol of struct tm_model> -DTM_BOARD=<name>; the protocol is tm_wire.h. */
+ * Built with -DTM_MODEL=<symbol of the model's struct tm_model> -Os: only the model is timed. */
 #include <stdint.h>
 #include <string.h>
 
+#include "board.h"
 #include "tm_model.h"
 #include "tm_port.h"
 #include "tm_wire.h"
-
-#define TM_STRING_(x) #x
-#define TM_STRING(x) TM_STRING_(x)
 
 extern const struct tm_model TM_MODEL;
 
@@ -58,7 +56,7 @@ static void no_model(void)
 }
 
 /* Ticks of `repeat` calls of `run` in one window, with the trigger pin high round them. */
-static uint64_t window(void (*run)(void), uint32_t repeat)
+static TM_COLD uint64_t window(void (*run)(void), uint32_t repeat)
 {
     tm_trigger_set(1);
     uint64_t start = tm_counter_read();
@@ -90,10 +88,10 @@ static void send_tensors(const char *direction, const struct tm_tensor *tensors,
     }
 }
 
-static void send_boot(void)
+static TM_COLD void send_boot(void)
 {
     const struct tm_model *model = &TM_MODEL;
-    tm_send_boot(TM_WIRE_VERSION, TM_STRING(TM_BOARD), model->engine, model->name, model->hash,
+    tm_send_boot(TM_WIRE_VERSION, TM_BOARD, model->engine, model->name, model->hash,
                  bench_clock.hz, bench_clock.status, tm_counter_name(), tm_counter_hz(),
                  bench_overhead, model->arena_bytes, model->step_count, model->input_count,
                  model->output_count, TM_LINE_BYTES);
@@ -123,7 +121,7 @@ static void send_outputs(uint32_t seq)
 }
 
 /* Called behind each step: what it costs itself, printing included, is not counted. */
-static void after_step(uint32_t step)
+static TM_COLD void after_step(uint32_t step)
 {
     uint64_t ticks = net_ticks(bench_layer_start, tm_counter_read());
     bench_layer_sum += ticks;
@@ -131,7 +129,7 @@ static void after_step(uint32_t step)
     bench_layer_start = tm_counter_read();
 }
 
-static void infer(uint32_t seq, uint32_t index, uint32_t repeat, uint32_t layers)
+static TM_COLD void infer(uint32_t seq, uint32_t index, uint32_t repeat, uint32_t layers)
 {
     if (layers) {
         bench_layer_seq = seq;
@@ -215,7 +213,7 @@ static const char *obey(const struct tm_command *command, uint32_t seq, uint32_t
 }
 
 /* One line without its newline, `count` bytes in a buffer that has room for a terminator. */
-static void obey_line(char *line, uint32_t count)
+static TM_COLD void obey_line(char *line, uint32_t count)
 {
     struct tm_command command;
     uint32_t detail = 0;
@@ -237,7 +235,7 @@ static void obey_line(char *line, uint32_t count)
     }
 }
 
-static void listen(void)
+static TM_COLD void listen(void)
 {
     static char line[TM_LINE_BYTES];
     uint32_t count = 0;

@@ -9,17 +9,13 @@
 
 #include "tm_port.h"
 
-/* Protocol code is called, never inlined or cloned: size matters here, speed does not. */
-#ifdef __clang__
-#define TM_SMALL __attribute__((noinline, unused))
-#else
-#define TM_SMALL __attribute__((noinline, noclone, unused))
-#endif
+/* Protocol code: its size matters, its speed does not. `cold` means "optimise for size". */
+#define TM_COLD __attribute__((cold, unused))
 
 static uint32_t tm_line_crc; /* of the line being sent */
 
 /* zlib's CRC-32, four bits a step: 64 bytes of table. `crc` starts at and ends in ~0. */
-static TM_SMALL uint32_t tm_crc32(uint32_t crc, const void *bytes, uint32_t count)
+static TM_COLD uint32_t tm_crc32(uint32_t crc, const void *bytes, uint32_t count)
 {
     static const uint32_t table[16] = {
         0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
@@ -35,18 +31,18 @@ static TM_SMALL uint32_t tm_crc32(uint32_t crc, const void *bytes, uint32_t coun
     return crc;
 }
 
-static TM_SMALL void tm_line_put(const char *text, uint32_t count)
+static TM_COLD void tm_line_put(const char *text, uint32_t count)
 {
     tm_line_crc = tm_crc32(tm_line_crc, text, count);
     tm_console_write(text, count);
 }
 
-static TM_SMALL void tm_line_text(const char *text)
+static TM_COLD void tm_line_text(const char *text)
 {
     tm_line_put(text, (uint32_t)strlen(text));
 }
 
-static inline void tm_line_begin(const char *kind)
+static TM_COLD void tm_line_begin(const char *kind)
 {
     tm_line_crc = ~(uint32_t)0;
     tm_line_text(TM_WIRE_PREFIX);
@@ -54,7 +50,7 @@ static inline void tm_line_begin(const char *kind)
 }
 
 /* A value from the model or the port: what would break the line becomes '_'. */
-static TM_SMALL void tm_line_word(const char *name, const char *word)
+static TM_COLD void tm_line_word(const char *name, const char *word)
 {
     tm_line_text(name);
     if (*word == '\0') {
@@ -66,7 +62,7 @@ static TM_SMALL void tm_line_word(const char *name, const char *word)
     }
 }
 
-static TM_SMALL void tm_line_u64(const char *name, uint64_t value)
+static TM_COLD void tm_line_u64(const char *name, uint64_t value)
 {
     char digits[20];
     uint32_t at = sizeof digits;
@@ -85,12 +81,12 @@ static TM_SMALL void tm_line_u64(const char *name, uint64_t value)
     tm_line_put(digits + at, (uint32_t)sizeof digits - at);
 }
 
-static inline void tm_line_u32(const char *name, uint32_t value)
+static TM_COLD void tm_line_u32(const char *name, uint32_t value)
 {
     tm_line_u64(name, value);
 }
 
-static TM_SMALL void tm_line_hex(const char *name, uint32_t value)
+static TM_COLD void tm_line_hex(const char *name, uint32_t value)
 {
     char digits[8];
     for (int i = 7; i >= 0; i--) {
@@ -106,7 +102,7 @@ static inline char tm_base64_digit(uint32_t six)
     return "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[six & 63];
 }
 
-static inline void tm_line_payload(const char *name, const uint8_t *bytes, uint32_t count)
+static TM_COLD void tm_line_payload(const char *name, const uint8_t *bytes, uint32_t count)
 {
     tm_line_text(name);
     for (uint32_t i = 0; i < count; i += 3) {
@@ -124,7 +120,7 @@ static inline void tm_line_payload(const char *name, const uint8_t *bytes, uint3
     }
 }
 
-static TM_SMALL void tm_line_end(void)
+static TM_COLD void tm_line_end(void)
 {
     uint32_t crc = ~tm_line_crc;
     tm_line_hex(" ~", crc);
@@ -132,7 +128,7 @@ static TM_SMALL void tm_line_end(void)
 }
 
 /* Checks prefix and checksum of a received line, and cuts the checksum off. */
-static inline int tm_line_checked(char *line, uint32_t count)
+static TM_COLD int tm_line_checked(char *line, uint32_t count)
 {
     if (count < sizeof(TM_WIRE_PREFIX) - 1 + 10 || line[count - 10] != ' ' ||
         line[count - 9] != '~' || memcmp(line, TM_WIRE_PREFIX, sizeof(TM_WIRE_PREFIX) - 1) != 0) {
@@ -152,7 +148,7 @@ static inline int tm_line_checked(char *line, uint32_t count)
 }
 
 /* Steps over `text` if it is next. */
-static TM_SMALL int tm_line_match(char **at, const char *text)
+static TM_COLD int tm_line_match(char **at, const char *text)
 {
     size_t length = strlen(text);
     if (strncmp(*at, text, length) != 0) {
@@ -162,7 +158,7 @@ static TM_SMALL int tm_line_match(char **at, const char *text)
     return 1;
 }
 
-static TM_SMALL int tm_line_read_u32(char **at, uint32_t *value)
+static TM_COLD int tm_line_read_u32(char **at, uint32_t *value)
 {
     const char *from = *at;
     uint32_t sum = 0;
@@ -189,7 +185,7 @@ static inline uint32_t tm_base64_value(uint32_t c)
 }
 
 /* Decodes base64 over itself; 0 for a wrong character, length or padding. */
-static inline int tm_line_read_payload(char **at, uint8_t **bytes, uint32_t *count)
+static TM_COLD int tm_line_read_payload(char **at, uint8_t **bytes, uint32_t *count)
 {
     const uint8_t *from = (const uint8_t *)*at;
     uint8_t *to = (uint8_t *)*at;

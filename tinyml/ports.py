@@ -1,0 +1,181 @@
+"""Serial ports: listing them, opening one with an error that says what to do, reading it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import PortError
+
+Port = Any
+"""An open pyserial object: serial.Serial or one of its URL handlers (pyserial has no types)."""
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """A serial port of this computer; `usb` is "vid:pid" in hex, `holders` who has it open."""
+
+    device: str
+    description: str
+    usb: str = ""
+    serial_number: str = ""
+    holders: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        extra = [self.usb, *(f"in use by {holder}" for holder in self.holders)]
+        return " ".join(filter(None, (self.device, f"({self.description})", *extra)))
+
+
+def list_ports() -> tuple[PortInfo, ...]:
+    """The serial ports of this computer, by device name."""
+    from serial.tools import list_ports as pyserial_ports
+
+    found = sorted(pyserial_ports.comports(), key=lambda port: str(port.device))
+    return tuple(
+        PortInfo(
+            device=port.device,
+            description=port.description or "",
+            usb="" if port.vid is None else f"{port.vid:04x}:{port.pid:04x}",
+            serial_number=port.serial_number or "",
+            holders=holders(port.device),
+        )
+        for port in found
+    )
+
+
+def holders(device: str) -> tuple[str, ...]:
+    """Other processes that have `device` open, as "name (pid 123)"; needs Linux's /proc.
+
+    Processes of other users are seen only by root.
+    """
+    try:
+        wanted = Path(device).stat().st_rdev
+    except (OSError, ValueError):
+        return ()
+    found = []
+    for process in _PROC.glob("[0-9]*"):
+        if int(process.name) != os.getpid() and _has_open(process, device, wanted):
+            found.append((int(process.name), f"{_name(process)} (pid {process.name})"))
+    return tuple(text for _, text in sorted(found))
+
+
+def _has_open(process: Path, device: str, wanted: int) -> bool:
+    real = os.path.realpath(device)
+    try:
+        for entry in (process / "fd").iterdir():
+            if str(entry.readlink()) == real and wanted and entry.stat().st_rdev == wanted:
+                return True
+    except OSError:  # the process has ended, or belongs to somebody else
+        pass
+    return False
+
+
+def _name(process: Path) -> str:
+    try:
+        return (process / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return "a process"
+
+
+def open_port(name: str, baud: int = 115200) -> Port:
+    """Open /dev/tty…, COMx, socket://host:port, rfc2217://host:port or a pty, 8N1.
+
+    Raises PortError (exit code 2) that says who holds the port, what is missing, or which ports
+    there are.
+    """
+    import serial
+
+    if not name or any(c < " " for c in name):
+        raise PortError(f"{name!r} is no name of a serial port", hint=_available())
+    is_url = "://" in name
+    if not is_url and not name.startswith("/dev/pts/"):  # a pty's maker may keep it open
+        others = holders(name)
+        if others:
+            raise _busy(name, others)
+    try:
+        port = serial.serial_for_url(name, baudrate=baud, timeout=0.1, do_not_open=True)
+        if not is_url and os.name == "posix":
+            port.exclusive = True
+        if name.startswith("socket://"):
+            # open() would throw away what an emulator says in its first microseconds.
+            port.reset_input_buffer = lambda: None
+        port.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise _explain(name, error) from error
+    return port
+
+
+def _explain(name: str, error: Exception) -> PortError:
+    number = _errno(error)
+    if "://" in name:
+        return PortError(
+            f"cannot connect to {name}: {error}",
+            hint="is something listening there? write socket://HOST:PORT or rfc2217://HOST:PORT",
+        )
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO) or "FileNotFoundError" in str(error):
+        return PortError(f"there is no serial port {name}", hint=_available())
+    if number in (errno.EBUSY, errno.EAGAIN) or "PermissionError" in str(error):
+        return _busy(name, holders(name))
+    if number in (errno.EACCES, errno.EPERM):
+        return PortError(f"no permission to open {name}", hint=_permission_hint(name))
+    return PortError(f"{name} cannot be used as a serial port: {error}", hint=_available())
+
+
+def _errno(error: Exception) -> int | None:
+    """pyserial says EBUSY in errno, but what flock or tcgetattr said only in its text."""
+    number = getattr(error, "errno", None)
+    found = re.search(r"\[Errno (\d+)\]", str(error))
+    return number if number is not None else int(found[1]) if found else None
+
+
+def _busy(name: str, others: tuple[str, ...]) -> PortError:
+    who = ", ".join(others) or "another program"
+    return PortError(f"{name} is in use by {who}", hint="close it there, then try again")
+
+
+def _permission_hint(name: str) -> str:
+    if not sys.platform.startswith("linux"):
+        return "check the permissions of the device"
+    try:
+        import grp
+
+        group = grp.getgrgid(Path(name).stat().st_gid).gr_name
+    except (ImportError, KeyError, OSError):
+        group = "dialout"
+    if group == "root":
+        return "a udev rule has to give your user access to the device"
+    return f"sudo usermod -aG {group} $USER, then log in again (or add a udev rule)"
+
+
+def _available() -> str:
+    ports = "; ".join(map(str, list_ports()))
+    return f"ports: {ports}" if ports else "no serial port was found: is the board plugged in?"
+
+
+def read_some(port: Port) -> bytes:
+    """What has arrived, after waiting up to the port's time-out for the first byte.
+
+    A socket:// port counts one byte at most in `in_waiting`, and its read(n) drops what it has at
+    the end of the stream, so that is read without waiting: one system call, nothing dropped.
+    """
+    first: bytes = port.read(1)
+    if not first:
+        return first
+    if not str(port.port).startswith("socket://"):
+        return first + bytes(port.read(port.in_waiting))
+    import serial
+
+    wait, port.timeout = port.timeout, 0
+    try:
+        return first + bytes(port.read(65536))
+    except serial.SerialException:  # the stream has ended; the next read says so
+        return first
+    finally:
+        port.timeout = wait

@@ -1,0 +1,176 @@
+"""A measured run, what is wrong with it, and its JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import InputError
+
+FORMAT = 1
+Validity = Literal["valid", "degraded", "invalid"]
+
+REASONS: Mapping[str, tuple[Validity, str]] = {
+    "no_counter": ("invalid", "the board's cycle counter does not count"),
+    "not_counted": ("invalid", "the emulator ran without counting instructions"),
+    "outputs_vary": ("invalid", "the same input gave different outputs"),
+    "outputs_differ": ("invalid", "the outputs differ from the reference's"),
+    "guard_broken": ("invalid", "something wrote past the end of the arena"),
+    "clock": ("degraded", "the clock did not start as the board file says"),
+    "spread": ("degraded", "the counts differ by more than 2 % of their median"),
+    "few": ("degraded", "fewer than three inferences were counted"),
+    "lost": ("degraded", "records were lost on the way"),
+    "resent": ("degraded", "commands had to be sent again: the serial line is noisy"),
+    "stack": ("degraded", "the stack was used to its end"),
+}
+"""Reason code -> what it makes of a run, and why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the schedule: `count` is the median, in the run's unit."""
+
+    index: int
+    label: str
+    op: str
+    macs: int
+    count: float
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes. A stack of 0 was not measured; guard is ok, broken or none."""
+
+    arena: int
+    guard: str
+    stack_size: int
+    stack_peak: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one model did on one board.
+
+    `counts` has one entry per inference, in `unit`: cycles of a chip, instructions of an emulator
+    or nanoseconds of this computer; only where `emulated` is false does it say what a board does.
+    `resolution` is one tick of the counter in that unit. `accuracy` is a fraction of `samples`.
+    """
+
+    board: str
+    engine: str
+    model: str
+    model_hash: str
+    toolchain: str
+    probe: str
+    unit: str
+    emulated: bool
+    resolution: float
+    clock_hz: int
+    clock_status: str
+    counter: str
+    counts: tuple[float, ...] = ()
+    steps: tuple[Step, ...] = ()
+    output_crc: str = ""
+    memory: MemoryUse | None = None
+    accuracy: float | None = None
+    samples: int = 0
+    warnings: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.counts) if self.counts else None
+
+    @property
+    def spread(self) -> float:
+        """(largest - smallest) / median of the counts; 0 where there are none."""
+        if not self.counts or not self.median:
+            return 0.0
+        return (max(self.counts) - min(self.counts)) / self.median
+
+    @property
+    def milliseconds(self) -> float | None:
+        """Time per inference on the chip; None for what was not measured on one."""
+        if self.emulated or self.unit != "cycles" or not self.median or not self.clock_hz:
+            return None
+        return self.median / self.clock_hz * 1e3
+
+    @property
+    def validity(self) -> Validity:
+        levels = [REASONS[code][0] for code in self.reasons]
+        return "invalid" if "invalid" in levels else "degraded" if levels else "valid"
+
+    def because(self, *codes: str) -> Run:
+        """This run with more reason codes, each once."""
+        for code in codes:
+            if code not in REASONS:
+                raise ValueError(f"unknown reason code {code!r}")
+        return dataclasses.replace(self, reasons=tuple(dict.fromkeys((*self.reasons, *codes))))
+
+    def to_json(self) -> str:
+        """One line per key, sorted; derived values are there for readers and are not read back."""
+        values = dataclasses.asdict(self)
+        values["format"] = FORMAT
+        values["derived"] = {
+            "median": self.median,
+            "milliseconds": self.milliseconds,
+            "spread": self.spread,
+            "validity": self.validity,
+            "reasons": {code: REASONS[code][1] for code in self.reasons},
+        }
+        return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def save(self, path: Path) -> None:
+        """Write the JSON in one go: a reader sees the old file or all of the new one."""
+        write_atomically(path, self.to_json())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by a file with `text`, also when the process is ended on the way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def load_run(path: Path) -> Run:
+    """Read a run; InputError for a file that is none, or of another format."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the run: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a run: {error}") from error
+    return parse_run(values, str(path))
+
+
+def parse_run(values: Any, name: str = "run") -> Run:
+    """The run that to_json() wrote as `values`; InputError calls it `name`."""
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise InputError(f"{name}: not a run of format {FORMAT}", hint="measure again")
+    known = {field.name for field in dataclasses.fields(Run)}
+    given = {key: value for key, value in values.items() if key in known}
+    try:
+        given["counts"] = tuple(float(count) for count in given["counts"])
+        given["steps"] = tuple(Step(**step) for step in given["steps"])
+        given["memory"] = MemoryUse(**given["memory"]) if given["memory"] else None
+        given["warnings"] = tuple(given["warnings"])
+        return Run(**{**given, "reasons": ()}).because(*given["reasons"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{name}: not a run of format {FORMAT}: {error}") from error

@@ -1,0 +1,382 @@
+"""A conversation with the bench firmware: handshake, inputs, timed inferences, their Run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import wire
+from .errors import InputError, RunError
+from .graph import Array
+from .link import ATTEMPTS, Link, Log
+from .ports import Port
+from .probes import Counting
+from .results import MemoryUse, Run, Step
+
+Progress = Callable[[int, int], None]
+"""Called with (inferences done, inferences asked for)."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Outputs by name, flat and of the model's type; ticks of the device's counter."""
+
+    outputs: Mapping[str, Array]
+    ticks: int
+    crc: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Ticks of each inference, and of each step in each inference that was timed by steps."""
+
+    ticks: tuple[int, ...]
+    layers: tuple[tuple[int, ...], ...]
+    crcs: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Session:
+    """A device that has answered. Made by connect()."""
+
+    boot: wire.Boot
+    inputs: tuple[wire.Tensor, ...]
+    outputs: tuple[wire.Tensor, ...]
+    boot_ticks: int | None  # of the inference on zeros after reset, where that was heard
+    link: Link
+
+    def infer(self, inputs: Mapping[str, Array]) -> Inference:
+        """Run the model once on `inputs`, by name, each of the tensor's type and size."""
+        self._send(self._check(inputs))
+        records = self.link.run(count=1, outputs=1, complete=self._has_outputs)
+        return self._inference(records)
+
+    def bench(
+        self,
+        count: int,
+        inputs: Mapping[str, Array] | None = None,
+        *,
+        per_layer: bool = False,
+        progress: Progress | None = None,
+    ) -> Bench:
+        """Time `count` inferences of the same inputs, which are sent again before each.
+
+        Without `inputs`, seeded random ones. With `per_layer`, one more inference of each is
+        timed step by step: printing comes between the steps, so those do not enter `ticks`.
+        """
+        checked = self._check(self.random_inputs() if inputs is None else inputs)
+        ticks, crcs, layers = [], [], []
+        for done in range(count):
+            self._send(checked)
+            records = self.link.run(count=1, complete=_has_infer)
+            ticks += [r.ticks for r in records if isinstance(r, wire.Infer)][:1]
+            crcs += [r.outputs for r in records if isinstance(r, wire.Crc)][:1]
+            if per_layer:
+                self._send(checked)
+                records = self.link.run(count=1, layers=1)
+                found = {r.step: r.ticks for r in records if isinstance(r, wire.Layer)}
+                if sorted(found) == list(range(self.boot.steps)):
+                    layers.append(tuple(found[step] for step in sorted(found)))
+                crcs += [r.outputs for r in records if isinstance(r, wire.Crc)][:1]
+            if progress is not None:
+                progress(done + 1, count)
+        complete = len(ticks) == count and len(layers) == (count if per_layer else 0)
+        return Bench(tuple(ticks), tuple(layers), tuple(crcs), complete)
+
+    def windows(self, count: int, repeat: int = 1) -> tuple[int, ...]:
+        """Ticks of `count` windows of `repeat` inferences, without a word on the line inside one.
+
+        For energy: the trigger pin is high during a window. Inputs are what the model left there.
+        """
+        records = self.link.run(count=count, repeat=repeat)
+        found = {r.index: r.ticks for r in records if isinstance(r, wire.Infer)}
+        return tuple(found[index] for index in sorted(found))
+
+    def memory(self) -> MemoryUse:
+        for record in self.link.do(lambda seq: wire.AskMemory(seq), complete=_has_memory):
+            if isinstance(record, wire.Memory):
+                return MemoryUse(record.arena, record.guard, record.stack_size, record.stack_peak)
+        raise RunError("the device did not say how much memory it uses")
+
+    def reset_model(self) -> None:
+        """Forget the state the model keeps between inferences."""
+        self.link.do(lambda seq: wire.Reset(seq))
+
+    def random_inputs(self, seed: int = 0) -> dict[str, Array]:
+        """Whole-range integers, floats in [-1, 1)."""
+        generator = np.random.default_rng(seed)
+        return {t.name: _random(generator, _dtype(t), _count(t)) for t in self.inputs}
+
+    def _check(self, inputs: Mapping[str, Array]) -> list[bytes]:
+        names = [tensor.name for tensor in self.inputs]
+        if sorted(inputs) != sorted(names):
+            raise InputError(f"the model's inputs are {names}, not {sorted(inputs)}")
+        data = []
+        for tensor in self.inputs:
+            array = np.asarray(inputs[tensor.name])
+            if array.dtype != _dtype(tensor) or array.size != _count(tensor):
+                raise InputError(
+                    f"input {tensor.name!r} takes {_count(tensor)} values of {_dtype(tensor)}, "
+                    f"not {array.size} of {array.dtype}"
+                )
+            data.append(np.ascontiguousarray(array, dtype=_dtype(tensor)).tobytes())
+        return data
+
+    def _send(self, inputs: Sequence[bytes]) -> None:
+        for index, data in enumerate(inputs):
+            for offset, piece in _pieces(data, wire.payload_bytes(self.boot.line)):
+                self.link.data(index, offset, piece)
+
+    def _has_outputs(self, records: Sequence[wire.Record]) -> bool:
+        return _has_infer(records) and _gather(self.outputs, records) is not None
+
+    def _inference(self, records: Sequence[wire.Record]) -> Inference:
+        data = _gather(self.outputs, records)
+        ticks = [r.ticks for r in records if isinstance(r, wire.Infer)]
+        if data is None or not ticks:
+            raise RunError(
+                f"the device's outputs arrived damaged {ATTEMPTS} times",
+                hint="a shorter cable, or a lower baud rate in the board file",
+            )
+        named = zip(self.outputs, data, strict=True)
+        outputs = {t.name: np.frombuffer(d, dtype=_dtype(t)) for t, d in named}
+        return Inference(outputs, ticks[-1], zlib.crc32(b"".join(data)))
+
+
+def _dtype(tensor: wire.Tensor) -> np.dtype[np.generic]:
+    return np.dtype(wire.DTYPES[tensor.dtype]).newbyteorder("<")
+
+
+def _count(tensor: wire.Tensor) -> int:
+    return tensor.bytes // _dtype(tensor).itemsize
+
+
+def _random(generator: np.random.Generator, dtype: np.dtype[np.generic], count: int) -> Array:
+    if dtype.kind == "f":
+        return generator.uniform(-1, 1, count).astype(dtype)
+    if dtype.kind == "b":
+        return generator.integers(0, 2, count).astype(dtype)
+    info = np.iinfo(dtype)  # type: ignore[type-var]
+    return generator.integers(info.min, info.max, count, dtype=dtype, endpoint=True)
+
+
+def _pieces(data: bytes, most: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of about the same size, a multiple of 3 so that base64 pads the last one only."""
+    lines = max(-(-len(data) // most), 1)
+    size = min(-(-len(data) // lines // 3) * 3 or 3, most)
+    while size * lines < len(data):
+        lines += 1
+    for offset in range(0, len(data), size):
+        yield offset, data[offset : offset + size]
+
+
+def _gather(
+    outputs: Sequence[wire.Tensor], records: Sequence[wire.Record]
+) -> tuple[bytes, ...] | None:
+    """The bytes of every output tensor, or None where some are missing or the CRC is wrong."""
+    data = [bytearray(tensor.bytes) for tensor in outputs]
+    missing = sum(tensor.bytes for tensor in outputs)
+    crc = None
+    for record in records:
+        if isinstance(record, wire.Crc):
+            crc = record.outputs
+        elif isinstance(record, wire.Output) and record.tensor < len(data):
+            end = record.offset + len(record.data)
+            if end > len(data[record.tensor]):
+                return None
+            data[record.tensor][record.offset : end] = record.data
+            missing -= len(record.data)
+    if missing != 0 or crc != zlib.crc32(b"".join(data)):
+        return None
+    return tuple(bytes(part) for part in data)
+
+
+def _has_infer(records: Sequence[wire.Record]) -> bool:
+    return any(isinstance(record, wire.Infer) for record in records)
+
+
+def _has_memory(records: Sequence[wire.Record]) -> bool:
+    return any(isinstance(record, wire.Memory) for record in records)
+
+
+def connect(
+    port: Port,
+    log: Log,
+    *,
+    board: str | None = None,
+    model_hash: str | None = None,
+    diagnose: Callable[[], str] = lambda: "is the board powered, and is this its port?",
+    patience: float = 60.0,
+    attempts: int = 5,
+) -> Session:
+    """Find the bench firmware at the other end, and check that it is the expected one.
+
+    Listens for a boot that is under way, then says hello up to `attempts` times, 2 s each.
+    `patience` is how long in seconds a first inference may take. RunError tells silence, garbage,
+    other firmware, another protocol version, another board and another model apart.
+    """
+    link = Link(port, log, diagnose, patience)
+    boot_ticks = _await_ready(link, patience)
+    for _ in range(attempts):
+        records = link.hello(2.0)
+        session = None if records is None else _session(records, boot_ticks, link)
+        if session is not None:
+            _expect(session.boot, board, model_hash)
+            return session
+    raise _nobody(link, diagnose)
+
+
+def _await_ready(link: Link, patience: float) -> int | None:
+    """Wait while a boot is heard; the ticks of its inference."""
+    ticks = None
+    deadline = time.monotonic() + 0.5
+    while (record := link.next(deadline)) is not None:
+        if isinstance(record, wire.Ready):
+            break
+        if isinstance(record, wire.Boot):
+            deadline = time.monotonic() + patience
+        if isinstance(record, wire.Infer) and record.seq == 0:
+            ticks = record.ticks
+    return ticks
+
+
+def _session(records: Sequence[wire.Record], ticks: int | None, link: Link) -> Session | None:
+    """The session that an answer to hello describes; None where a record is missing."""
+    boots = [record for record in records if isinstance(record, wire.Boot)]
+    if not boots:
+        return None
+    boot = boots[-1]
+    if boot.protocol != wire.VERSION:
+        raise _other_version(boot.protocol)
+    tensors = {(r.direction, r.index): r for r in records if isinstance(r, wire.Tensor)}
+    wanted = [("in", i) for i in range(boot.inputs)] + [("out", i) for i in range(boot.outputs)]
+    if any(key not in tensors for key in wanted):
+        return None
+    found = [tensors[key] for key in wanted]
+    for tensor in found:
+        if tensor.dtype not in wire.DTYPES:
+            raise RunError(f"tensor {tensor.name!r} has the unknown type {tensor.dtype!r}")
+    return Session(boot, tuple(found[: boot.inputs]), tuple(found[boot.inputs :]), ticks, link)
+
+
+def _expect(boot: wire.Boot, board: str | None, model_hash: str | None) -> None:
+    if board is not None and boot.board != board:
+        raise RunError(
+            f"the firmware on the device was built for board {boot.board}, not {board}",
+            hint="another board is connected, or it still has to be flashed",
+        )
+    if model_hash is not None and boot.hash != model_hash:
+        raise RunError(
+            f"the firmware on the device runs model {boot.model!r} with hash {boot.hash}, "
+            f"not {model_hash}",
+            hint="flash the image again",
+        )
+
+
+def _other_version(version: int) -> RunError:
+    return RunError(
+        f"the firmware on the device speaks protocol {version}, this program {wire.VERSION}",
+        hint="build and flash the image with this version of tinyml",
+    )
+
+
+def _nobody(link: Link, diagnose: Callable[[], str]) -> RunError:
+    log = link.log
+    if log.received == 0:
+        return RunError("the device is silent", hint=diagnose())
+    if log.strange > 0.2 * log.received:
+        return RunError(
+            f"the device sends garbage: {log.strange} of {log.received} bytes are no text",
+            hint="another baud rate than the board file's, or a clock that runs at another speed",
+        )
+    parsed = [wire.parse(line.data) for line in log.lines]
+    errors = [p for p in parsed if isinstance(p, wire.WireError)]
+    if any(error.reason == "version" for error in errors):
+        line = next(error.line for error in errors if error.reason == "version")
+        return _other_version(wire.spoken_version(line) or 0)
+    if any(error.reason == "checksum" for error in errors) or len(errors) < len(parsed):
+        return RunError(
+            f"the serial line is too noisy: {len(errors)} of {len(parsed)} lines are damaged",
+            hint="a shorter cable, or a lower baud rate in the board file",
+        )
+    first = next((line.data.strip() for line in log.lines if line.data.strip()), b"")
+    return RunError(
+        f"other firmware is on the device; it says {first[:60].decode(errors='replace')!r}",
+        hint="flash the image, or choose another port",
+    )
+
+
+def summarise(
+    session: Session,
+    bench: Bench,
+    counting: Counting,
+    *,
+    probe: str,
+    toolchain: str,
+    steps: Sequence[tuple[str, str, int]] = (),
+    memory: MemoryUse | None = None,
+    warnings: Sequence[str] = (),
+) -> Run:
+    """The Run of a bench, with the reasons to doubt it. `steps` has (label, op, MACs) of each."""
+    boot = session.boot
+    counted = counting.scale > 0
+    run = Run(
+        board=boot.board,
+        engine=boot.engine,
+        model=boot.model,
+        model_hash=boot.hash,
+        toolchain=toolchain,
+        probe=probe,
+        unit=counting.unit,
+        emulated=counting.emulated,
+        resolution=counting.scale,
+        clock_hz=boot.clock_hz,
+        clock_status=boot.clock,
+        counter=boot.counter,
+        counts=tuple(map(counting.count, bench.ticks)) if counted else (),
+        steps=_steps(bench, counting, steps) if counted else (),
+        output_crc=f"{bench.crcs[0]:08X}" if bench.crcs else "",
+        memory=memory,
+        warnings=tuple(warnings),
+    )
+    return run.because(*_doubts(run, session, bench, counted))
+
+
+def _steps(
+    bench: Bench, counting: Counting, named: Sequence[tuple[str, str, int]]
+) -> tuple[Step, ...]:
+    medians = [statistics.median(column) for column in zip(*bench.layers, strict=True)]
+    rows = []
+    for index, ticks in enumerate(medians):
+        label, op, macs = named[index] if index < len(named) else (f"step {index}", "", 0)
+        rows.append(Step(index, label, op, macs, ticks * counting.scale))
+    return tuple(rows)
+
+
+def _doubts(run: Run, session: Session, bench: Bench, counted: bool) -> Iterator[str]:
+    if run.counter == "none" or (counted and not all(bench.ticks)):
+        yield "no_counter"
+    if not counted:
+        yield "not_counted"
+    if len(set(bench.crcs)) > 1:
+        yield "outputs_vary"
+    if run.memory is not None and run.memory.guard == "broken":
+        yield "guard_broken"
+    if run.memory is not None and 0 < run.memory.stack_size <= run.memory.stack_peak:
+        yield "stack"
+    if run.clock_status != "ok" and not run.emulated:
+        yield "clock"
+    if run.spread > 0.02:
+        yield "spread"
+    if counted and len(bench.ticks) < 3:
+        yield "few"
+    if not bench.complete:
+        yield "lost"
+    if session.link.resent:
+        yield "resent"
