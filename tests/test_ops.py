@@ -13,7 +13,7 @@ from tests.executor import Executor, kernel_names
 from tests.oracle import Litert, differences, random_inputs, reference
 from tests.pick import Drawn, Pick, Seeded
 from tinyml import tflite
-from tinyml.engines import compiled
+from tinyml.engines import aot
 from tinyml.ops import OPS
 
 SAMPLES = 40
@@ -25,7 +25,7 @@ def case(op: str, pick: Pick) -> bytes:
 
 def check_equal(blob: bytes, seed: int, runs: int = 2, litert: bool = False) -> None:
     graph = tflite.parse(blob)
-    executor = Executor(compiled.plan(graph))
+    executor = Executor(aot.plan(graph))
     oracle = Litert(blob) if litert else reference(blob, [n.op for n in graph.nodes])
     rng = np.random.default_rng(seed)
     for _ in range(runs):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyml.errors import InputError
-from tinyml.project import FILE_NAME, load_project, safe_name, write_project
+from tinyml.project import FILE_NAME, load_project, identifier, write_project
 
 GOOD = """
 [project]
@@ -54,7 +54,7 @@ def test_defaults(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text('[project]\nmodel = "My Net-2.keras"\n')
     project = load_project(tmp_path)
     assert (project.name, project.prefix) == ("my_net_2", "my_net_2")
-    assert (project.engine, project.optimize) == ("compiled", "balanced")
+    assert (project.engine, project.optimize) == ("aot", "balanced")
     assert project.calibration is project.test is project.board is project.stack_bytes is None
 
 
@@ -133,7 +133,7 @@ def test_fuzz_gives_a_project_or_an_input_error(
     except InputError as error:
         assert str(path) in error.message
     else:
-        assert safe_name(project.prefix) == project.prefix
+        assert identifier(project.prefix) == project.prefix
 
 
 @given(st.binary(max_size=100))
@@ -191,11 +191,11 @@ def test_model_must_exist(tmp_path: Path) -> None:
     ],
 )
 def test_safe_name(text: str, name: str) -> None:
-    assert safe_name(text) == name
+    assert identifier(text) == name
 
 
 @given(st.text())
 def test_safe_name_is_a_c_name_and_stable(text: str) -> None:
-    name = safe_name(text)
+    name = identifier(text)
     assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name)
-    assert safe_name(name) == name
+    assert identifier(name) == name

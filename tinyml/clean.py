@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterable
 
 _LIMIT = 80
-_KEYWORDS = frozenset(
-    """
+_LONGEST_IDENTIFIER = 32
+# ISO C11 6.4.1, the words C++ adds (the header is read by both), and the firmware's own names
+_WORDS = """
     auto break case char const continue default do double else enum extern float for goto if
-    inline int long register restrict return short signed sizeof static struct switch typedef
-    union unsigned void volatile while asm bool true false nullptr main
-    class new delete this template typename namespace public private protected operator
-    try catch throw using virtual friend and or not xor
-    """.split()
-)
+    inline int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while asm bool catch class constexpr delete explicit export false friend
+    mutable namespace new nullptr operator private protected public template this throw true try
+    typeid typename typeof using virtual and and_eq bitand bitor compl not not_eq or or_eq xor
+    xor_eq alignas alignof decltype noexcept static_assert thread_local concept requires co_await
+    co_return co_yield char8_t char16_t char32_t wchar_t const_cast dynamic_cast reinterpret_cast
+    static_cast consteval constinit fortran main errno linux unix tm tinyml
+"""
+_RESERVED = frozenset(_WORDS.split())
 
 
 def printable(text: str, limit: int = _LIMIT) -> str:
@@ -25,16 +29,19 @@ def printable(text: str, limit: int = _LIMIT) -> str:
 
 def comment(text: str) -> str:
     """Text that can neither end nor open a C comment, nor continue a line."""
-    ascii_text = printable(text).encode("ascii", "replace").decode()
-    return ascii_text.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "?")
+    line = printable(text).encode("ascii", "replace").decode()
+    return re.sub(r"\?+", "?", line).replace("*", ".").replace("\\", "/")
 
 
 def identifier(text: str) -> str:
-    """A C identifier [a-z][a-z0-9_]* of at most 40 characters that is no keyword."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40].rstrip("_")
-    if not name or not name[0].isalpha():
-        name = f"m_{name}".rstrip("_")
-    return f"{name}_" if name in _KEYWORDS else name
+    """Any text as a C name [a-z][a-z0-9_]* of at most 32 characters, always the same."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    name = name[:_LONGEST_IDENTIFIER].rstrip("_")
+    if not name:
+        return "model"
+    if name[0].isdigit() or name in _RESERVED or name.startswith("tm_"):
+        name = f"model_{name}"[:_LONGEST_IDENTIFIER].rstrip("_")
+    return name
 
 
 def token(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,9 @@ class Model:
         return f"(struct {kind}){{{base}, {view.row_bytes}, {view.ring}}}"
 
     def arguments(self, step: Step) -> str:
-        views = [self.argument(step, n, False) for n in step.call.inputs]
-        views += [self.argument(step, n, True) for n in step.call.outputs]
+        ins = [self.argument(step, n, False) for n in step.call.inputs]
+        outs = [self.argument(step, n, True) for n in step.call.outputs]
+        views = [_array("tm_in", ins), _array("tm_out", outs)] if step.call.variadic else ins + outs
         offset = self.plan.scratch(step)
         return ",\n        ".join([*views, "0" if offset is None else self.address(offset)])
 
@@ -122,6 +123,10 @@ class Model:
         out = shape_text(self.plan.graph.tensors[step.call.outputs[0]])
         macs = f", {step.macs} MACs" if step.macs else ""
         return f"{step.index}: {step.node.op} {step.node.label}, {' + '.join(ins)} -> {out}{macs}"
+
+
+def _array(kind: str, views: Sequence[str]) -> str:
+    return f"(const struct {kind}[]){{\n            " + ",\n            ".join(views) + "}"
 
 
 def model_of(plan: Plan, prefix: str, model_bytes: bytes) -> Model:
@@ -183,11 +188,9 @@ def emit(model: Model, folder: Path) -> tuple[str, ...]:
         text = env.get_template(f"{name}.j2").render(model=model, plan=model.plan)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(name)
-    (folder / "kernels").mkdir(exist_ok=True)
-    for kernel in model.kernels:
-        shutil.copyfile(FIRMWARE / "kernels" / f"{kernel}.h", folder / "kernels" / f"{kernel}.h")
-        written.append(f"kernels/{kernel}.h")
-    for header in ("tm_kernel.h", "tm_model.h"):
-        shutil.copyfile(FIRMWARE / "include" / header, folder / header)
-        written.append(header)
+    headers = [f"kernels/{kernel}.h" for kernel in model.kernels]
+    for name in (*headers, "include/tm_kernel.h", "include/tm_model.h"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(FIRMWARE / name, folder / name)
+        written.append(name)
     return tuple(written)

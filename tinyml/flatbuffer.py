@@ -93,7 +93,7 @@ class Table:
         raw = self.raw(field, name, np.dtype(dtype).itemsize)
         values = np.frombuffer(raw, dtype)
         self.reader.spend(len(values), f"{self.what}.{name}")
-        return values.tolist()
+        return list(values.tolist())
 
     def string(self, field: int, name: str) -> str:
         raw = self.raw(field, name)

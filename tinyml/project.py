@@ -5,40 +5,26 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .clean import identifier
 from .errors import InputError
 
 FILE_NAME = "tinyml.toml"
-ENGINES = ("compiled", "tflm")
+ENGINES = ("aot", "tflm")
 OPTIMIZE = ("speed", "balanced", "size")
 _MOST_BYTES = 1 << 16
-_LONGEST_NAME = 32
 _STACK = range(256, 1 << 20)
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "project": ("name", "model", "engine"),
     "data": ("calibration", "test"),
     "options": ("board", "optimize", "prefix", "stack_bytes"),
 }
-# ISO C11 6.4.1, the words C++ adds (the header is read by both), and the firmware's own names
-_WORDS = """
-    auto break case char const continue default do double else enum extern float for goto if
-    inline int long register restrict return short signed sizeof static struct switch typedef union
-    unsigned void volatile while asm bool catch class constexpr delete explicit export false friend
-    mutable namespace new nullptr operator private protected public template this throw true try
-    typeid typename typeof using virtual and and_eq bitand bitor compl not not_eq or or_eq xor
-    xor_eq alignas alignof decltype noexcept static_assert thread_local concept requires co_await
-    co_return co_yield char8_t char16_t char32_t wchar_t const_cast dynamic_cast reinterpret_cast
-    static_cast consteval constinit fortran main errno linux unix tm tinyml
-"""
-_RESERVED = frozenset(_WORDS.split())
-
-Engine = Literal["compiled", "tflm"]
+Engine = Literal["aot", "tflm"]
 Optimize = Literal["speed", "balanced", "size"]
 
 
@@ -49,7 +35,7 @@ class Project:
     path: Path
     name: str
     model: Path
-    engine: Engine = "compiled"
+    engine: Engine = "aot"
     calibration: Path | None = None
     test: Path | None = None
     board: str | None = None
@@ -67,12 +53,12 @@ def load_project(path: Path) -> Project:
     model = _text(path, project, "project", "model")
     if model is None:
         raise InputError(f"{path}: [project] has no model", hint='add model = "model.keras"')
-    name = _text(path, project, "project", "name") or safe_name(Path(model).stem)
-    prefix = _text(path, options, "options", "prefix") or safe_name(name)
-    if prefix != safe_name(prefix):
+    name = _text(path, project, "project", "name") or identifier(Path(model).stem)
+    prefix = _text(path, options, "options", "prefix") or identifier(name)
+    if prefix != identifier(prefix):
         raise InputError(
             f"{path}: [options] prefix {prefix!r} cannot start a C name",
-            hint=f"{safe_name(prefix)!r} can",
+            hint=f"{identifier(prefix)!r} can",
         )
     engine: Any = _choice(path, project, "project", "engine", ENGINES)
     optimize: Any = _choice(path, options, "options", "optimize", OPTIMIZE)
@@ -80,7 +66,7 @@ def load_project(path: Path) -> Project:
         path=path,
         name=name,
         model=path.parent / model,
-        engine=engine or "compiled",
+        engine=engine or "aot",
         calibration=_file(path, data, "calibration"),
         test=_file(path, data, "test"),
         board=_text(path, options, "options", "board"),
@@ -113,12 +99,12 @@ def write_project(
     data = {key: given[key] or (p if p.is_file() else None) for key, p in found.items()}
     files = {key: _relative(p, target.parent) if p else None for key, p in data.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
-    name = safe_name(model.stem)
+    name = identifier(model.stem)
     lines = [
         "[project]",
         f"name = {_quoted(name)}",
         f"model = {_quoted(_relative(model, target.parent))}",
-        'engine = "compiled"  # compiled: C made for this model; tflm: TensorFlow Lite Micro',
+        'engine = "aot"  # aot: C made for this model; tflm: TensorFlow Lite Micro',
         "",
         "[data]",
         "# arrays (N, *input shape) by input name; the test set also has labels (N,)",
@@ -132,17 +118,6 @@ def write_project(
     ]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     return target
-
-
-def safe_name(text: str) -> str:
-    """Any text as a C name [a-z][a-z0-9_]* of at most 32 characters, always the same."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    name = name[:_LONGEST_NAME].rstrip("_")
-    if not name:
-        return "model"
-    if name[0].isdigit() or name in _RESERVED or name.startswith("tm_"):
-        name = f"model_{name}"[:_LONGEST_NAME].rstrip("_")
-    return name
 
 
 def nearest(word: str, known: tuple[str, ...]) -> str:

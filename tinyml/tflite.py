@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .graph import Graph, Node, Quant, Tensor
 from .labels import node_label
 from .ops import OPS
 
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     0: np.dtype(np.float32),
     1: np.dtype(np.float16),
     2: np.dtype(np.int32),
@@ -133,7 +134,7 @@ def _buffer(table: Table, name: str, buffers: Sequence[Table]) -> memoryview:
     if not buffers:
         return memoryview(b"")
     buffer = buffers[index]
-    start, size = buffer.scalar(1, "offset", "Q"), buffer.scalar(2, "size", "Q")
+    start, size = int(buffer.scalar(1, "offset", "Q")), int(buffer.scalar(2, "size", "Q"))
     if start > 1:  # data behind the flatbuffer, as very large models have it
         if start + size > len(table.reader.data):
             raise table.reader.broken(f"the data of tensor {name!r} lies outside the file")
@@ -141,9 +142,7 @@ def _buffer(table: Table, name: str, buffers: Sequence[Table]) -> memoryview:
     return buffer.raw(0, "data")
 
 
-def _quant(
-    table: Table, name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]
-) -> Quant | None:
+def _quant(table: Table, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Quant | None:
     params = table.table(4, "quantization")
     if params is None or dtype.kind not in "iu":
         return None
@@ -207,7 +206,9 @@ def _check_sizes(reader: Reader, nodes: Sequence[Node], tensors: dict[str, Tenso
 
 
 def _operator_name(table: Table) -> str:
-    code = max(table.scalar(3, "builtin_code", "i"), table.scalar(0, "deprecated_builtin_code", "b"))
+    code = max(
+        table.scalar(3, "builtin_code", "i"), table.scalar(0, "deprecated_builtin_code", "b")
+    )
     if code == _CUSTOM:
         return "CUSTOM:" + printable(table.string(1, "custom_code"))
     if not 0 <= code < len(BUILTINS):

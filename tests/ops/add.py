@@ -17,7 +17,9 @@ def case(pick: Pick) -> bytes:
             side = pick.choice([None, None, a_shape, b_shape])
             if side is not None:
                 side[i] = 1
-        b_shape = b_shape[pick.integer(0, len(b_shape) - 1) :] if pick.integer(0, 3) == 0 else b_shape
+        b_shape = (
+            b_shape[pick.integer(0, len(b_shape) - 1) :] if pick.integer(0, 3) == 0 else b_shape
+        )
         shape = list(np.broadcast_shapes(a_shape, b_shape))
     m = ModelFile()
     quant_a = {"scale": pick.scale(), "zero_point": pick.zero_point()}

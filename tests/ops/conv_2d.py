@@ -14,7 +14,9 @@ def case(pick: Pick) -> bytes:
     group_in, group_out = pick.integer(1, 9), pick.integer(1, 5)
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
-    x = m.input((batch, *g["size"], groups * group_in), scale=pick.scale(), zero_point=pick.zero_point())
+    x = m.input(
+        (batch, *g["size"], groups * group_in), scale=pick.scale(), zero_point=pick.zero_point()
+    )
     taps = g["kernel"][0] * g["kernel"][1] * group_in
     shape = (groups * group_out, *g["kernel"], group_in)
     inputs, scale = _shared.weighted(pick, m, x, shape, 0, taps)

@@ -25,7 +25,5 @@ def case(pick: Pick) -> bytes:
     x = m.input(shape, scale=scale, zero_point=pick.zero_point())
     same = pick.integer(0, 1)
     y = m.output(out, scale=scale * (1 if same else pick.factor()), zero_point=pick.zero_point())
-    m.op(
-        "MEAN", [x, m.constant(np.array(axes, np.int32))], [y], "ReducerOptions", keepDims=keep
-    )
+    m.op("MEAN", [x, m.constant(np.array(axes, np.int32))], [y], "ReducerOptions", keepDims=keep)
     return m.finish()

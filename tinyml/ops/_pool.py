@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import activation_range
-from . import Call, _window, activation_of, activation_refusal, operand, field_of, int8_only
+from . import Call, _window, activation_of, activation_refusal, field_of, int8_only, operand
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from . import (
     _window,
     activation_of,
     activation_refusal,
-    operand,
     field_of,
     int8_only,
+    operand,
     register,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, Window, operand, int8_only, register
+from . import Call, Kernel, Op, Window, int8_only, operand, register
 
 
 def _pads(node: Node, graph: Graph) -> list[tuple[int, int]] | None:

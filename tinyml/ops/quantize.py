@@ -14,7 +14,8 @@ def check(node: Node, graph: Graph) -> list[str]:
         return ["it has the wrong number of inputs or outputs"]
     x, y = operand(node, graph, 0), graph.outs(node)[0]
     if x.dtype not in (np.int8, np.float32) or y.dtype != np.int8:
-        return [f"it turns {x.dtype.name} into {y.dtype.name}; the engine makes int8 of float32 or int8"]
+        kinds = f"{x.dtype.name} into {y.dtype.name}"
+        return [f"it turns {kinds}; the engine makes int8 of float32 or int8"]
     if any(t.quant is None or t.quant.per_channel for t in (x, y) if t.dtype == np.int8):
         return ["an input or output has no per-tensor scale"]
     return _elementwise.same_shape(node, graph)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _elementwise, operand, int8_only, register
+from . import Call, Kernel, Op, _elementwise, int8_only, operand, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import softmax_exponentials
-from . import Call, Kernel, Op, Window, operand, field_of, int8_only, register
+from . import Call, Kernel, Op, Window, field_of, int8_only, operand, register
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ def check(node: Node, graph: Graph) -> list[str]:
     if x.shape != y.shape or not x.shape:
         return ["its input and output have different shapes"]
     if y.scale != 1 / 256 or y.zero_point != -128:
-        return [f"its output scale is {y.scale:g} and zero point {y.zero_point}, not 1/256 and -128"]
+        return [f"its output has scale {y.scale:g}, zero point {y.zero_point}, not 1/256, -128"]
     # Below this the exponent of one step no longer fits the fixed-point format.
-    if not 2**-26 <= node.attrs.beta * x.scale:
+    if not node.attrs.beta * x.scale >= 2**-26:
         return [f"its beta {node.attrs.beta:g} times the input scale {x.scale:g} is too small"]
     # 4096 terms of at most 2**19 fill the 31-bit accumulator.
     if x.shape[-1] > 4095:

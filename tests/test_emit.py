@@ -1,0 +1,187 @@
+"""The generated C: compiles without warnings, equals TFLite-Micro, and cannot be injected into."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import networks
+from tests.modelfile import ModelFile
+from tests.native import SANITIZE, Native
+from tests.oracle import Litert, Tflm, differences, random_inputs
+from tests.pick import Seeded
+from tests.test_ops import case
+from tinyml import clean, emit, tflite
+from tinyml.engines import aot
+from tinyml.graph import Graph
+from tinyml.ops import OPS
+from tinyml.plan import make_plan
+
+INT8_MODELS = (
+    "ad01_int8",
+    "hello_world_int8",
+    "ic01_resnet8_int8",
+    "kws01_dscnn_int8",
+    "micro_speech_int8",
+    "sww01_dscnn1d_int8",
+    "vww01_mobilenet_int8",
+)
+INPUTS = 100
+NASTY = (
+    "a*/ int x; /*",
+    'quote " and \\ back',
+    "line\nbreak\r\n#error no",
+    "trigraph ??/",
+    "\u202eright to left",
+    "naïve Ümlaut 名前",
+    "int",
+    "return",
+    "x" * 10_000,
+    "same",
+    "same",
+    "",
+    "%s%n{{ 7 * 7 }}{% raw %}",
+    "[red]markup[/red]",
+    "../../etc/passwd",
+    "\x1b[31mescape",
+)
+
+
+def check_native(blob: bytes, graph: Graph, native: Native, runs: int) -> None:
+    tflm = Tflm(blob)
+    rng = np.random.default_rng(runs)
+    inputs = [random_inputs(graph, rng) for _ in range(runs)]
+    for number, (given_inputs, outputs) in enumerate(zip(inputs, native(inputs), strict=True)):
+        for got, want in zip(outputs, tflm(given_inputs, len(graph.outputs)), strict=True):
+            assert not differences(got, want), (number, differences(got, want))
+
+
+@pytest.mark.parametrize("name", INT8_MODELS)
+def test_sample_models_equal_tflm(name: str, models_folder: Path, tmp_path: Path) -> None:
+    blob = (models_folder / f"{name}.tflite").read_bytes()
+    graph = tflite.parse(blob)
+    native = Native(aot.plan(graph), blob, tmp_path, ("-O2", *SANITIZE))
+    check_native(blob, graph, native, INPUTS)
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+def test_each_operator_as_printed_equals_tflm(op: str, tmp_path: Path) -> None:
+    blob = case(op, Seeded(7))
+    graph = tflite.parse(blob)
+    check_native(blob, graph, Native(aot.plan(graph), blob, tmp_path), 3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_streams_as_printed_equal_tflm(seed: int, tmp_path: Path) -> None:
+    blob = networks.chain(Seeded(seed))
+    graph = tflite.parse(blob)
+    steps = len(aot.plan(graph).steps)
+    plan = make_plan(graph, streams=[(0, steps)])
+    check_native(blob, graph, Native(plan, blob, tmp_path), 5)
+
+
+def nasty_network() -> bytes:
+    """A chain whose every name is one of the nasty ones."""
+    m = ModelFile()
+    last = m.input((1, 4), scale=0.1, zero_point=3, name=NASTY[0])
+    for name in NASTY[1:]:
+        following = m.tensor((1, 4), scale=0.1, zero_point=3, name=name)
+        m.op("RELU", [last], [following])
+        last = following
+    m.graph.outputs = [last]
+    return m.finish()
+
+
+def test_names_from_the_model_cannot_break_or_inject_into_c(tmp_path: Path) -> None:
+    blob = nasty_network()
+    graph = tflite.parse(blob)
+    native = Native(aot.plan(graph), blob, tmp_path)
+    check_native(blob, graph, native, 2)
+    text = (tmp_path / "model.c").read_text() + (tmp_path / "model.h").read_text()
+    assert text.isascii()
+    assert "#error" not in "".join(line for line in text.splitlines() if line.startswith("#"))
+    assert max(map(len, text.splitlines())) < 400
+
+
+@given(st.text(max_size=300))
+def test_cleaned_names_are_harmless(text: str) -> None:
+    comment = clean.comment(text)
+    assert not any(mark in comment for mark in ("*/", "/*", "\\", "\n", "??"))
+    assert comment.isascii()
+    assert clean.identifier(text).isidentifier() and len(clean.identifier(text)) <= 41
+    assert " " not in clean.token(text) and clean.token(text).isascii()
+    assert clean.printable(text).isprintable()
+
+
+@given(st.lists(st.text(max_size=3), max_size=20))
+def test_unique_names_are_unique(names: list[str]) -> None:
+    assert len(set(clean.unique(names))) == len(names)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_float_literals_read_back_exactly(value: float) -> None:
+    assert float.fromhex(emit.c_number(value).removesuffix("f")) == value
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    blob = networks.network(Seeded(1))
+    for folder in ("a", "b"):
+        plan = aot.plan(tflite.parse(blob))
+        emit.emit(emit.model_of(plan, "net", blob), tmp_path / folder)
+    for file in sorted((tmp_path / "a").rglob("*.[ch]")):
+        other = tmp_path / "b" / file.relative_to(tmp_path / "a")
+        assert file.read_bytes() == other.read_bytes()
+
+
+def test_two_models_live_in_one_program(tmp_path: Path) -> None:
+    source = '#include "a/model.h"\n#include "b/model.h"\nint main(void)\n{\n'
+    for prefix, seed in (("a", 1), ("b", 2)):
+        blob = networks.network(Seeded(seed))
+        plan = aot.plan(tflite.parse(blob))
+        emit.emit(emit.model_of(plan, prefix, blob), tmp_path / prefix)
+        source += f"    {prefix}_init();\n    {prefix}_run();\n"
+    (tmp_path / "main.c").write_text(source + "    return 0;\n}\n")
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZE]
+    for prefix in "ab":
+        includes = ["-I", tmp_path / prefix, "-I", tmp_path / prefix / "include"]
+        command = ["cc", *flags, *includes, "-c", tmp_path / prefix / "model.c"]
+        subprocess.run([*command, "-o", tmp_path / f"{prefix}.o"], check=True)
+    command = ["cc", *flags, "-I", tmp_path, "-I", tmp_path / "a" / "include", tmp_path / "main.c"]
+    command += [tmp_path / "a.o", tmp_path / "b.o", "-o", tmp_path / "both"]
+    subprocess.run(command, check=True)
+    subprocess.run([tmp_path / "both"], check=True)
+
+
+def test_helpers_quantise_and_dequantise_as_documented(tmp_path: Path) -> None:
+    """clip(round(x / scale) + zero_point): a value beyond the range saturates, never wraps."""
+    m = ModelFile()
+    x = m.input((1, 4), scale=0.05, zero_point=-10, name="x")
+    y = m.output((1, 4), scale=0.1, zero_point=5, name="y")
+    m.op("RELU", [x], [y])
+    blob = m.finish()
+    emit.emit(emit.model_of(aot.plan(tflite.parse(blob)), "net", blob), tmp_path)
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\nint main(void)\n{\n'
+        "    const float v[] = {0.0f, 0.05f, -0.024f, 1.0f, 100.0f, -100.0f, 1e30f};\n"
+        "    for (int i = 0; i < 7; i++)\n"
+        '        printf("%d ", net_quantize_x(v[i]));\n'
+        '    printf("%.3f\\n", (double)net_dequantize_y(-128));\n    return 0;\n}\n'
+    )
+    command = ["cc", "-I", tmp_path, "-I", tmp_path / "include", tmp_path / "main.c"]
+    subprocess.run([*command, tmp_path / "model.c", "-o", tmp_path / "main"], check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["-10", "-9", "-10", "10", "127", "-128", "127", "-13.300"]
+
+
+def test_litert_agrees_on_a_sample(models_folder: Path) -> None:
+    """The second opinion: LiteRT's reference kernels on a model they compute alike."""
+    blob = (models_folder / "hello_world_int8.tflite").read_bytes()
+    graph = tflite.parse(blob)
+    litert, tflm = Litert(blob), Tflm(blob)
+    inputs = random_inputs(graph, np.random.default_rng(0))
+    assert not differences(litert(inputs)[0], tflm(inputs)[0])
