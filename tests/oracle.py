@@ -18,7 +18,8 @@ class Tflm:
     def __init__(self, blob: bytes) -> None:
         from tflite_micro.python.tflite_micro import runtime
 
-        self.interpreter = runtime.Interpreter.from_bytes(blob)
+        arena = 10 * len(blob) + (1 << 18)  # the first part is the wheel's own guess
+        self.interpreter = runtime.Interpreter.from_bytes(blob, arena_size=arena)
 
     def __call__(self, inputs: Sequence[np.ndarray], outputs: int = 1) -> list[np.ndarray]:
         for i, value in enumerate(inputs):
