@@ -26,9 +26,14 @@ class Attrs:
 
 
 def read(o: Table | None) -> Attrs:
-    names = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    masks = [int(field_of(o, i, name, "i")) for i, name in enumerate(names)]
-    return Attrs(*masks, bool(field_of(o, 5, "offset", "?", False)))
+    return Attrs(
+        begin=field_of(o, 0, "begin_mask", "i"),
+        end=field_of(o, 1, "end_mask", "i"),
+        ellipsis=field_of(o, 2, "ellipsis_mask", "i"),
+        new_axis=field_of(o, 3, "new_axis_mask", "i"),
+        shrink=field_of(o, 4, "shrink_axis_mask", "i"),
+        offset=field_of(o, 5, "offset", "?", False),
+    )
 
 
 def _index(attrs: Attrs, bit: int, begin: int, end: int, stride: int) -> Index:
