@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyml.errors import InputError
-from tinyml.project import FILE_NAME, load_project, identifier, write_project
+from tinyml.project import FILE_NAME, identifier, load_project, write_project
 
 GOOD = """
 [project]

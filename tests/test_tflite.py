@@ -15,10 +15,10 @@ from tests import networks
 from tests.modelfile import SAME, ModelFile
 from tests.pick import Seeded
 from tinyml import tflite
-from tinyml.builtins import BUILTINS
 from tinyml.engines import aot
 from tinyml.errors import InputError, ModelError
 from tinyml.graph import Graph
+from tinyml.schema import BUILTINS
 
 
 def valid() -> bytes:

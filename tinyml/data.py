@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,6 +90,30 @@ def _array(what: str, content: bytes) -> Array:
     order: Literal["F", "C"] = "F" if header["fortran"] == b"True" else "C"
     array = np.frombuffer(data, dtype).reshape(shape, order=order)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write a .npz of arrays by name, in one go: a reader sees the old file or all of the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part.npz")
+    np.savez(temporary, **dict(arrays))  # type: ignore[arg-type]
+    temporary.replace(path)
+
+
+def input_arrays(path: Path, input_names: Sequence[str]) -> dict[str, Array]:
+    """The inputs in a .npz by name, or the one in a .npy of a model with one input."""
+    arrays = load_arrays(path)
+    if path.suffix == ".npy" and len(input_names) == 1:
+        return {input_names[0]: next(iter(arrays.values()))}
+    return {name: _named(path, arrays, name) for name in input_names}
+
+
+def labels_of(path: Path, input_names: Sequence[str]) -> Array | None:
+    """The labels in a file of inputs, or None where it has none."""
+    arrays = load_arrays(path)
+    if not any(name in arrays and name not in input_names for name in LABELS):
+        return None
+    return labelled_set(path, input_names)[1]
 
 
 def labelled_set(path: Path, input_names: Sequence[str]) -> tuple[dict[str, Array], Array]:
@@ -180,6 +205,44 @@ def to_int8(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray
         raise InputError("NaN has no int8 value", hint="look for NaN in the input data")
     steps = np.round(real / np.float32(scale)) + np.float32(zero_point)
     return np.clip(steps, -128, 127).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a model's input takes: its shape with the batch of 1, type, scale and zero point."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    quant: tuple[float, int] | None
+
+
+def device_arrays(inputs: Mapping[str, Array], forms: Mapping[str, Form]) -> dict[str, Array]:
+    """Arrays (N, *shape) of the model's types, floats quantised; InputError where they do not fit.
+
+    An array of one sample may come without the batch dimension.
+    """
+    if sorted(inputs) != sorted(forms):
+        raise InputError(
+            f"the model's inputs are {', '.join(map(repr, forms))}; "
+            f"the arrays are {', '.join(map(repr, inputs))}",
+            hint="numpy.savez('inputs.npz', input_name=x)",
+        )
+    arrays = {}
+    for name, form in forms.items():
+        array, sample = inputs[name], form.shape[1:]
+        array = array[np.newaxis] if array.shape == sample else array
+        if array.shape[1:] != sample or not len(array):
+            expected = ", ".join(map(str, ("N", *sample)))
+            raise InputError(f"{name!r} has shape {array.shape}, and ({expected}) is expected")
+        if array.dtype.kind == "f" and form.quant is not None:
+            array = to_int8(array, *form.quant)
+        if array.dtype != form.dtype and not (array.dtype.kind == form.dtype.kind == "f"):
+            raise InputError(f"{name!r} holds {array.dtype.name}; the model takes {form.dtype}")
+        arrays[name] = array.astype(form.dtype)
+    if len({len(a) for a in arrays.values()}) != 1:
+        counts = ", ".join(f"{n!r} {len(a)}" for n, a in arrays.items())
+        raise InputError(f"the arrays differ in their number of samples: {counts}")
+    return arrays
 
 
 def to_real(values: Array, scale: float, zero_point: int) -> npt.NDArray[np.float32]:

@@ -105,6 +105,12 @@ class Plan:
         tensors = (self.graph.tensors[n] for n in self.slots if n in self.graph.tensors)
         return tuple((self.slots[t.name], _reset_byte(t)) for t in tensors if t.variable)
 
+    def live_bytes(self) -> list[int]:
+        """Bytes alive while the inputs are filled, during each item, and behind the last."""
+        slots = set(self.slots.values())
+        times = range(len(self.schedule) + 2)
+        return [sum(s.size for s in slots if s.first <= t <= s.last) for t in times]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "arena_bytes": self.arena,
@@ -326,12 +332,3 @@ def _takeover(
 
 def _kept_bytes(tensor: Tensor, ring: int) -> int:
     return ring * tensor.row_bytes if ring else tensor.nbytes
-
-
-def live_bytes(plan: Plan) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Bytes alive during each schedule item: inputs first, outputs last (shape: items + 2)."""
-    ends = len(plan.schedule) + 2
-    total = np.zeros(ends, np.int64)
-    for slot in set(plan.slots.values()):
-        total[slot.first : slot.last + 1] += slot.size
-    return total

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .builtins import BUILTINS
 from .clean import printable, token, unique
 from .errors import InputError, ModelError
 from .flatbuffer import Reader, Table
 from .graph import Graph, Node, Quant, Tensor
 from .labels import node_label
 from .ops import OPS
+from .schema import BUILTINS
 
 _TYPES: dict[int, np.dtype[Any]] = {
     0: np.dtype(np.float32),
@@ -139,7 +139,8 @@ def _buffer(table: Table, name: str, buffers: Sequence[Table]) -> memoryview:
         if start + size > len(table.reader.data):
             raise table.reader.broken(f"the data of tensor {name!r} lies outside the file")
         return memoryview(table.reader.data)[start : start + size]
-    return buffer.raw(0, "data")
+    data: memoryview = buffer.raw(0, "data")
+    return data
 
 
 def _quant(table: Table, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Quant | None:
@@ -213,7 +214,8 @@ def _operator_name(table: Table) -> str:
         return "CUSTOM:" + printable(table.string(1, "custom_code"))
     if not 0 <= code < len(BUILTINS):
         raise table.reader.broken(f"{table.what} is builtin {code}, which does not exist")
-    return BUILTINS[code]
+    name: str = BUILTINS[code]
+    return name
 
 
 def _operand(table: Table, field: int, index: int, number: int, names: Sequence[str]) -> str | None:

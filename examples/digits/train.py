@@ -77,7 +77,7 @@ def main() -> None:
         "test_samples": len(test),
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_project(folder / "digits.keras", board="microbit", force=True)
+    write_project(folder / "digits.keras", board="stm32", force=True)
     print(f"float accuracy {accuracy:.2%} on {len(test)} held-out digits; wrote {folder}")
 
 

@@ -7,7 +7,7 @@ from tests.pick import Pick
 
 
 def case(pick: Pick) -> bytes:
-    shape = pick.choice([(1,), (1, 3), (2, 2), (1, 2, 2)]) + (pick.integer(1, 40),)
+    shape = (*pick.choice([(1,), (1, 3), (2, 2), (1, 2, 2)]), pick.integer(1, 40))
     m = ModelFile()
     x = m.input(shape, scale=pick.scale(), zero_point=pick.zero_point())
     y = m.output(shape, scale=1 / 256, zero_point=-128)

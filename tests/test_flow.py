@@ -1,0 +1,154 @@
+"""The whole path: models to firmware, run in QEMU on every core, equal to TFLite-Micro."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import networks
+from tests.oracle import Tflm, differences, random_inputs
+from tests.pick import Seeded
+from tests.test_emit import INT8_MODELS
+from tinyml import data, flow, tflite
+from tinyml.board import load_board
+from tinyml.errors import BoardError
+from tinyml.results import load_run
+
+CORES = ("microbit", "mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547")
+
+
+def model_of(path: Path) -> flow.Model:
+    return flow.load_model(path)
+
+
+def network_model(seed: int = 4, layers: tuple[str, ...] = ()) -> flow.Model:
+    blob = networks.network(Seeded(seed), layers)
+    return flow.Model("net", blob, tflite.parse(blob))
+
+
+def check_on_board(model: flow.Model, board: str, folder: Path, samples: int) -> None:
+    """Outputs on the board equal TFLite-Micro's; all of them, every byte."""
+    built = flow.build(model, load_board(board), folder / board, prefix="net")
+    rng = np.random.default_rng(0)
+    rows = [random_inputs(model.graph, rng) for _ in range(samples)]
+    inputs = {
+        name: np.concatenate([row[i] for row in rows])
+        for i, name in enumerate(model.graph.input_names)
+    }
+    found = flow.infer(built, inputs)
+    tflm = Tflm(model.bytes)
+    for number, row in enumerate(rows):
+        wants = tflm(row, len(model.graph.outputs))
+        for name, want in zip(model.graph.output_names, wants, strict=True):
+            got = found[name][number : number + 1].reshape(want.shape)
+            assert not differences(got, want), (board, number, differences(got, want))
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", INT8_MODELS)
+def test_sample_models_on_the_emulated_m4_equal_tflm(
+    name: str, models_folder: Path, tmp_path: Path
+) -> None:
+    model = model_of(models_folder / f"{name}.tflite")
+    check_on_board(model, "mps2_an386", tmp_path, 3)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", (*CORES, "stm32", "host"))
+def test_one_network_agrees_on_every_core(board: str, tmp_path: Path) -> None:
+    check_on_board(network_model(8, ("conv", "branch", "depthwise", "pool")), board, tmp_path, 3)
+
+
+@pytest.mark.qemu
+def test_keyword_spotting_on_the_emulated_m4_gets_901_of_1000_right(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    """All output vectors equal TFLite-Micro's on 1000 real inputs."""
+    model = model_of(data_folder / "models" / "kws01_dscnn_int8.tflite")
+    features = np.load(data_folder / "kws01" / "kws01_features.npz")
+    built = flow.build(model, load_board("mps2_an386"), tmp_path / "kws", prefix="kws")
+    (name,), (out,) = model.graph.input_names, model.graph.output_names
+    found = flow.infer(built, {name: features["x"]})[out]
+    tflm = Tflm(model.bytes)
+    wants = np.concatenate([tflm([x[np.newaxis]])[0] for x in features["x"]])
+    assert not differences(found, wants)
+    assert int((found.argmax(axis=1) == features["y"]).sum()) == 901
+
+
+@pytest.mark.qemu
+def test_a_bench_measures_layers_memory_and_accuracy(tmp_path: Path) -> None:
+    model = network_model(8, ("conv", "branch", "pool"))
+    built = flow.build(model, load_board("stm32"), tmp_path / "net-stm32", prefix="net")
+    rng = np.random.default_rng(3)
+    shape = model.graph.tensors[model.graph.inputs[0]].shape[1:]
+    inputs = rng.integers(-128, 128, (4, *shape)).astype(np.int8)
+    test = tmp_path / "test.npz"
+    np.savez(test, **{model.graph.input_names[0]: inputs}, labels=np.zeros(4, np.int64))
+    run = flow.bench(built, tmp_path / "results", count=3, test=test)
+    assert load_run(tmp_path / "results" / "run.json") == run
+    assert run.validity == "valid" and run.emulated and run.unit == "instructions"
+    assert run.milliseconds is None
+    assert len(run.steps) == len(built.plan.schedule) and run.samples == 4
+    assert sum(s.count for s in run.steps) == pytest.approx(run.median, rel=0.1)
+    assert run.memory is not None and run.memory.guard == "ok"
+    assert run.memory.arena == built.plan.arena
+    assert 0 < run.memory.stack_peak < run.memory.stack_size
+    assert b"tm1 boot" in (tmp_path / "results" / "serial.log").read_bytes()[:20]
+
+
+def test_a_build_leaves_a_complete_folder_and_the_same_bytes_twice(tmp_path: Path) -> None:
+    model = network_model()
+    first = flow.build(model, load_board("stm32"), tmp_path / "a", prefix="net")
+    again = flow.build(model, load_board("stm32"), tmp_path / "deep" / "b", prefix="net")
+    names = sorted(p.relative_to(first.folder) for p in first.folder.rglob("*") if p.is_file())
+    wanted = {"model.tflite", "plan.json", "model.c", "model.h", "link.ld", "build.json"}
+    wanted |= {f"firmware.{suffix}" for suffix in ("elf", "bin", "hex", "map")}
+    assert wanted <= {str(n) for n in names}
+    for name in names:
+        assert (first.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+    assert first.image.sizes is not None
+    # The compiler may fold small arrays into the code.
+    assert 0 < first.image.sizes.flash["weights"] <= first.plan.weight_bytes + 64
+    assert first.image.sizes.ram["arena"] == first.plan.arena
+    plan = json.loads((first.folder / "plan.json").read_text())
+    assert plan["arena_bytes"] >= plan["arena_lower_bound_bytes"] > 0
+    left = [p.name for p in tmp_path.iterdir()]
+    assert sorted(left) == ["a", "deep"]
+
+
+def test_a_failed_build_leaves_the_old_folder_alone(tmp_path: Path) -> None:
+    good = flow.build(network_model(), load_board("microbit"), tmp_path / "out", prefix="net")
+    before = (good.folder / "firmware.bin").read_bytes()
+    with pytest.raises(BoardError):
+        flow.build(huge_model(), load_board("microbit"), tmp_path / "out", prefix="net")
+    assert (good.folder / "firmware.bin").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def huge_model() -> flow.Model:
+    from tests.modelfile import ModelFile
+
+    m = ModelFile()
+    x = m.input((1, 100, 100, 3), scale=0.1)
+    y = m.output((1, 100, 100, 3), scale=0.2)
+    m.op("RELU", [x], [y])
+    blob = m.finish()
+    return flow.Model("huge", blob, tflite.parse(blob))
+
+
+def test_a_model_too_big_for_a_board_is_refused_before_compiling(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"ram.*\d+ bytes") as caught:
+        flow.build(huge_model(), load_board("microbit"), tmp_path / "out", prefix="net")
+    assert caught.value.exit_code == 2
+
+
+def test_floats_for_the_device_are_quantised_and_saturate() -> None:
+    model = network_model()
+    tensor = model.graph.tensors[model.graph.inputs[0]]
+    name = model.graph.input_names[0]
+    values = np.full((2, *tensor.shape[1:]), 1e9, np.float32)
+    assert (flow.device_inputs(model.graph, {name: values})[name] == 127).all()
+    assert data.to_int8(-1e9, tensor.scale, tensor.zero_point) == -128

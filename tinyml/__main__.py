@@ -1,0 +1,5 @@
+"""`python -m tinyml` is the `tinyml` command."""
+
+from .cli import main
+
+main()

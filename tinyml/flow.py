@@ -1,0 +1,308 @@
+"""The spine, read top to bottom: model file -> plan -> C -> image -> device -> run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from . import build as compiler
+from . import data, emit, tflite, wire
+from .board import Board
+from .build import Image, Sources
+from .engines import aot
+from .errors import ProbeError
+from .graph import Array, Graph, Tensor
+from .link import Log
+from .paths import FIRMWARE
+from .plan import Plan
+from .ports import open_port
+from .probes import Counting, Options, open_probe
+from .quantize import quantize
+from .results import Run
+from .run import Progress, Session, connect, summarise
+
+LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
+Tell = Callable[[str], None]
+
+
+def _silent(text: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Model:
+    """An int8 model: its name, its .tflite bytes, the graph, and warnings on the way there."""
+
+    name: str
+    bytes: bytes
+    graph: Graph
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        return emit.model_hash(self.bytes)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build leaves behind in `folder`."""
+
+    folder: Path
+    model: Model
+    plan: Plan
+    image: Image
+
+    @property
+    def board(self) -> Board:
+        return self.image.board
+
+    @property
+    def steps(self) -> list[tuple[str, str, int]]:
+        """Label, operator and MACs of each item of the schedule, as the firmware counts them."""
+        items = [item.steps for item in self.plan.schedule]
+        return [
+            (" + ".join(s.node.label for s in i), i[-1].node.op, sum(s.macs for s in i))
+            for i in items
+        ]
+
+
+def load_model(
+    path: Path, *, calibration: Path | None = None, unsafe: bool = False, tell: Tell = _silent
+) -> Model:
+    """An int8 .tflite as it is; a Keras model or SavedModel quantised with `calibration`."""
+    if path.suffix == ".tflite":
+        graph = tflite.load(path)
+        return Model(path.stem, path.read_bytes(), graph)
+    with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
+        target = Path(folder) / "model.tflite"
+        quantized = quantize(
+            path, calibration=calibration, output=target, unsafe=unsafe, progress=tell
+        )
+        content = target.read_bytes()
+    return Model(path.stem, content, tflite.parse(content, path.name), quantized.warnings)
+
+
+def compile_model(model: Model, board: Board) -> Plan:
+    """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit."""
+    plan = aot.plan(model.graph, board.isa)
+    compiler.check_fits(board, plan.weight_bytes, plan.arena + board.stack_bytes)
+    return plan
+
+
+def build(
+    model: Model,
+    board: Board,
+    output: Path,
+    *,
+    prefix: str,
+    optimize: str = "speed",
+    sanitize: bool = False,
+    tell: Tell = _silent,
+) -> Built:
+    """Plan, print and compile a model into the folder `output`, which is replaced as a whole."""
+    tell(f"planning {model.name} for {board.name}")
+    plan = compile_model(model, board)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    try:
+        sources = write_sources(model, plan, prefix, work)
+        tell(f"compiling {len(plan.steps)} steps for {board.core.cpu}")
+        sources = compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
+        image = compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
+        _write_json(work / "build.json", image.to_json())
+        shutil.rmtree(work / "obj", ignore_errors=True)
+        _replace_folder(work, output)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Built(output, model, plan, _moved(image, output))
+
+
+def write_sources(model: Model, plan: Plan, prefix: str, folder: Path) -> Sources:
+    """Everything a compiler needs of the model itself: for `build`, or for a user's own project."""
+    emit.emit(emit.model_of(plan, prefix, model.bytes), folder)
+    (folder / "model.tflite").write_bytes(model.bytes)
+    (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8", newline="\n")
+    _write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
+    return Sources(folder, ("model.c",), (".",), {"TM_MODEL": f"{prefix}_model"})
+
+
+def _write_json(path: Path, value: object) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _replace_folder(work: Path, output: Path) -> None:
+    """Put the finished folder in place of the old one; the old one goes last."""
+    work.chmod(0o755)
+    if not output.exists():
+        work.rename(output)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent)) / "old"
+    output.rename(old)
+    work.rename(output)
+    shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def _moved(image: Image, folder: Path) -> Image:
+    def there(path: Path | None) -> Path | None:
+        return None if path is None else folder / path.name
+
+    elf = folder / image.elf.name
+    return replace(image, elf=elf, bin=there(image.bin), hex=there(image.hex), map=there(image.map))
+
+
+@dataclass(frozen=True)
+class Device:
+    """An open session and the unit its counts are in."""
+
+    session: Session
+    counting: Counting
+    probe: str
+
+
+@contextmanager
+def device(
+    built: Built,
+    log: Path | None = None,
+    *,
+    probe: str | None = None,
+    port: str | None = None,
+    options: Options | None = None,
+) -> Iterator[Device]:
+    """Flash an image and talk to it: through a probe, or through `port` to a board that runs it."""
+    board = built.board
+    name = probe or default_probe(board)
+    with Log(log) as raw:
+        if port is not None:
+            baud = board.console.baud if board.console else 115200
+            with open_port(port, baud) as line:
+                session = connect(line, raw, board=board.name, model_hash=built.model.hash)
+                yield Device(session, Counting("cycles"), "port")
+            return
+        with open_probe(name, board, options) as opened:
+            missing = opened.check()
+            if missing:
+                raise ProbeError(missing)
+            opened.flash(built.image.elf)
+            opened.reset()
+            session = connect(
+                opened.console(),
+                raw,
+                board=board.name,
+                model_hash=built.model.hash,
+                diagnose=opened.diagnose,
+            )
+            yield Device(session, opened.counting(session.boot.counter_hz), name)
+
+
+def default_probe(board: Board) -> str:
+    """The emulator where a board has one, since it is always there; else the board's probe."""
+    return "qemu" if board.emulator is not None else board.probe.default
+
+
+def infer(
+    built: Built,
+    inputs: Mapping[str, Array],
+    log: Path | None = None,
+    *,
+    probe: str | None = None,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Array]:
+    """Outputs by name, shape (N, *output shape), for inputs of shape (N, *input shape)."""
+    raw = device_inputs(built.model.graph, inputs)
+    samples = len(next(iter(raw.values())))
+    graph = built.model.graph
+    columns: dict[str, list[Array]] = {name: [] for name in graph.output_names}
+    # An emulator that does not count is several times faster, and the outputs are the same.
+    options = {"icount": "off"} if (probe or default_probe(built.board)) == "qemu" else None
+    with device(built, log, probe=probe, port=port, options=options) as open_device:
+        for i in range(samples):
+            found = open_device.session.infer({n: a[i] for n, a in raw.items()})
+            for name in columns:
+                columns[name].append(found.outputs[name])
+            if progress:
+                progress(i + 1, samples)
+    tensors = dict(zip(graph.output_names, graph.outputs, strict=True))
+    shapes = {n: graph.tensors[t].shape for n, t in tensors.items()}
+    return {n: np.stack(c).reshape(samples, *shapes[n][1:]) for n, c in columns.items()}
+
+
+def device_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Inputs as the model's types: floats are quantised with each input's scale."""
+    tensors = dict(zip(graph.input_names, (graph.tensors[n] for n in graph.inputs), strict=True))
+    return data.device_arrays(inputs, {n: _form(t) for n, t in tensors.items()})
+
+
+def _form(tensor: Tensor) -> data.Form:
+    quant = None if tensor.quant is None else (tensor.scale, tensor.zero_point)
+    return data.Form(tensor.shape, tensor.dtype, quant)
+
+
+def accuracy(graph: Graph, outputs: Mapping[str, Array], labels: Array) -> float:
+    """Share of right classes by the first output."""
+    tensor = graph.tensors[graph.outputs[0]]
+    values = outputs[graph.output_names[0]]
+    if tensor.count == 1 and tensor.quant is not None:
+        values = data.to_real(values, tensor.scale, tensor.zero_point)
+    return data.accuracy(values, labels)
+
+
+def bench(
+    built: Built,
+    results: Path,
+    *,
+    count: int = 5,
+    test: Path | None = None,
+    probe: str | None = None,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Time a model on a board, layer by layer too, and count its right answers on `test`.
+
+    `results` gets serial.log as received, outputs.npz of the test set, and run.json last.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    with device(built, results / "serial.log", probe=probe, port=port) as opened:
+        measured = opened.session.bench(count, per_layer=True, progress=progress)
+        run = summarise(
+            opened.session,
+            measured,
+            opened.counting,
+            probe=opened.probe,
+            toolchain=f"{built.image.compiler} {' '.join(built.image.flags)}",
+            steps=built.steps,
+            memory=opened.session.memory(),
+            warnings=built.model.warnings,
+        )
+    if test is not None:
+        inputs, labels = data.labelled_set(test, built.model.graph.input_names)
+        log = results / "accuracy.log"
+        outputs = infer(built, inputs, log, probe=probe, port=port, progress=progress)
+        data.save_arrays(results / "outputs.npz", outputs)
+        right = accuracy(built.model.graph, outputs, labels)
+        run = replace(run, accuracy=right, samples=len(labels))
+    run.save(results / "run.json")
+    return run
+
+
+def results_folder(base: Path, built: Built) -> Path:
+    """A new folder below `base` named after the build and the time."""
+    return base / f"{built.folder.name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def boards_that_fit(plan: Plan, boards: Sequence[Board]) -> list[tuple[Board, bool]]:
+    """Whether weights, arena and stack fit each board; the code comes on top."""
+    return [(b, b.host or _fits(plan.weight_bytes, plan.arena + b.stack_bytes, b)) for b in boards]
+
+
+def _fits(flash: int, ram: int, board: Board) -> bool:
+    return flash <= board.flash.size and ram <= board.ram.size

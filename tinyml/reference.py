@@ -1,0 +1,39 @@
+"""An int8 model on this computer with LiteRT: the second opinion beside our own C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .errors import ModelError
+from .graph import Array, Graph
+
+
+def litert(model: bytes, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs by name (N, *shape) from LiteRT's reference kernels, without XNNPACK.
+
+    `inputs` are of the model's own types, as data.device_arrays gives them.
+    """
+    from ai_edge_litert import interpreter as litert_module
+
+    try:
+        runner = litert_module.Interpreter(
+            model_content=model,
+            experimental_op_resolver_type=litert_module.OpResolverType.BUILTIN_REF,
+        )
+        runner.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"LiteRT does not take the model: {error}") from error
+    details = {d["name"]: d["index"] for d in runner.get_input_details()}
+    found: dict[str, list[Array]] = {name: [] for name in graph.output_names}
+    ends = [d["index"] for d in runner.get_output_details()]
+    samples = len(next(iter(inputs.values())))
+    for i in range(samples):
+        for name, tensor in zip(graph.input_names, graph.inputs, strict=True):
+            value = inputs[name][i].reshape(graph.tensors[tensor].shape)
+            runner.set_tensor(details[tensor], value)
+        runner.invoke()
+        for name, index in zip(graph.output_names, ends, strict=True):
+            found[name].append(np.array(runner.get_tensor(index))[0])
+    return {name: np.stack(values) for name, values in found.items()}
