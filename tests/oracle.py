@@ -71,11 +71,19 @@ def random_inputs(graph: object, rng: np.random.Generator) -> list[np.ndarray]:
     return values
 
 
-def differences(got: np.ndarray, want: np.ndarray) -> str:
-    """Empty where equal; else how many, and the first with its index."""
-    if got.shape != want.shape:
-        return f"shape {got.shape}, want {want.shape}"
-    wrong = np.argwhere(got != want)
+def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0) -> str:
+    """Empty where equal; else how many, and the first with its index.
+
+    Floats may be `ulps` units in the last place of the wanted value away; NaN equals NaN.
+    """
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return f"{got.dtype} {got.shape}, want {want.dtype} {want.shape}"
+    off = got != want
+    if want.dtype.kind == "f":
+        off &= ~(np.isnan(got) & np.isnan(want))
+        with np.errstate(invalid="ignore"):
+            off &= ~(np.abs(got - want) <= ulps * np.spacing(np.abs(want)))
+    wrong = np.argwhere(off)
     if not len(wrong):
         return ""
     first = tuple(wrong[0])

@@ -14,6 +14,7 @@ _RANGES = {
     "RELU6": (0.0, 6.0),
 }
 _ONE = (1 << 31) - 1
+_FLOAT_MAX = float(np.finfo(np.float32).max)
 
 
 def round_half_away(x: float) -> int:
@@ -46,6 +47,12 @@ def activation_range(
     return lo, hi
 
 
+def float_range(activation: str) -> tuple[float, float]:
+    """The bounds of a fused activation on a float32 output; finite, as TFLite has them."""
+    low, high = _RANGES[activation]
+    return max(low, -_FLOAT_MAX), min(high, _FLOAT_MAX)
+
+
 def doubling_high_mul(a: int, b: int) -> int:
     """(2ab) >> 32, halves up: what gemmlowp's SaturatingRoundingDoublingHighMul comes to."""
     return min((a * b + (1 << 30)) >> 31, _ONE)
@@ -75,19 +82,51 @@ def _exp_of_small_negative(a: int) -> int:
     return 1895147668 + mul(1895147668, x + tail)  # exp(-1/8)
 
 
-def exp_of_negative(a: int) -> int:
-    """exp(a) for a <= 0 in Q5.26, as Q0.31: gemmlowp's exp_on_negative_values."""
+def exp_of_negative(a: int, integer_bits: int = 5) -> int:
+    """exp(a) for a <= 0 in Q5.26 (Q4.27), as Q0.31: gemmlowp's exp_on_negative_values."""
     if a == 0:
         return _ONE
-    quarter = 1 << 24
+    point = 31 - integer_bits
+    quarter = 1 << (point - 2)
     fraction = (a & (quarter - 1)) - quarter
-    result = _exp_of_small_negative(_shift_left_saturating(fraction, 5))
+    result = _exp_of_small_negative(_shift_left_saturating(fraction, integer_bits))
     remainder = fraction - a
     factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
-    for exponent, factor in enumerate(factors, start=-2):  # exp(-2**exponent)
-        if remainder & (1 << (26 + exponent)):
+    for exponent, factor in enumerate(factors[: integer_bits + 2], start=-2):  # exp(-2**exponent)
+        if remainder & (1 << (point + exponent)):
             result = doubling_high_mul(result, factor)
     return result
+
+
+def _newton_reciprocal(a: int) -> int:
+    """2 / (1 + a) for a in [0, 1) in Q0.31, as Q2.29."""
+    half_denominator = (a + _ONE + 1) // 2
+    x = 1515870810 + doubling_high_mul(half_denominator, -1010580540)  # 48/17 - 32/17 d
+    for _ in range(3):
+        error = (1 << 29) - doubling_high_mul(half_denominator, x)
+        x += _shift_left_saturating(doubling_high_mul(x, error), 2)
+    return x
+
+
+def logistic(a: int) -> int:
+    """1 / (1 + exp(-a)) for a in Q4.27, as Q0.31: gemmlowp's logistic."""
+    if a == 0:
+        return 1 << 30
+    positive = _shift_left_saturating(_newton_reciprocal(exp_of_negative(-abs(a), 4)), 1)
+    return positive if a > 0 else _ONE - positive
+
+
+def tanh(a: int) -> int:
+    """tanh(a) for a in Q4.27, as Q0.31: gemmlowp's tanh."""
+    doubled = exp_of_negative(-abs(a), 5)  # the same bits, read as Q5.26
+    size = _shift_left_saturating(_newton_reciprocal(doubled) - (1 << 29), 2)
+    return size if a > 0 else -size if a < 0 else 0
+
+
+def rescale(x: int, multiplier: int, shift: int) -> int:
+    """x * multiplier * 2**(shift - 31), rounded twice: MultiplyByQuantizedMultiplier."""
+    raised = (((x << max(shift, 0)) + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+    return rounding_shift_right(doubling_high_mul(raised, multiplier), max(-shift, 0))
 
 
 def softmax_exponentials(beta: float, scale: float) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -57,6 +57,11 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
+static inline float tm_clamp_f32(float v, float lo, float hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
 /* x * 2^bits, wrapping as the reference does on two's complement machines. */
 static inline int32_t tm_shift_left(int32_t x, int32_t bits)
 {
@@ -83,6 +88,19 @@ static inline int32_t tm_rescale(int32_t x, int32_t multiplier, int32_t shift)
     return tm_shift_right(tm_mul_high(tm_shift_left(x, left), multiplier), left - shift);
 }
 
+/* 1 / (1 + x) for x in [0, 1), Q0.31: three Newton steps in Q2.29. */
+static inline int32_t tm_reciprocal(int32_t x)
+{
+    const int32_t half_denominator = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
+    /* 48/17 - 32/17 * d is the best linear start. */
+    int32_t v = 1515870810 + tm_mul_high(half_denominator, -1010580540);
+    for (int i = 0; i < 3; i++) {
+        const int32_t error = (1 << 29) - tm_mul_high(v, half_denominator);
+        v += tm_mul_high(v, error) * 4;
+    }
+    return v >= 1 << 30 ? INT32_MAX : v * 2;
+}
+
 /* Half-open range of kernel taps [first, last) that fall inside `size` when tap 0 is at `at`. */
 static inline int32_t tm_first_tap(int32_t at, int32_t dilation)
 {
@@ -92,6 +110,25 @@ static inline int32_t tm_first_tap(int32_t at, int32_t dilation)
 static inline int32_t tm_last_tap(int32_t at, int32_t dilation, int32_t taps, int32_t size)
 {
     return at >= size ? 0 : tm_min(taps, (size - at + dilation - 1) / dilation);
+}
+
+/* Item i of an array of int32 or int64 indices (`bytes` is 4 or 8). */
+static inline int64_t tm_integer(const void *values, int32_t i, int32_t bytes)
+{
+    return bytes == 4 ? ((const int32_t *)values)[i] : ((const int64_t *)values)[i];
+}
+
+static inline int32_t tm_index_inside(const void *indices, int32_t i, int32_t bytes, int32_t size)
+{
+    const int64_t at = tm_integer(indices, i, bytes);
+    return at >= 0 && at < size;
+}
+
+/* The same, brought into [0, size). */
+static inline int32_t tm_index(const void *indices, int32_t i, int32_t bytes, int32_t size)
+{
+    const int64_t at = tm_integer(indices, i, bytes);
+    return at < 0 ? 0 : at < size ? (int32_t)at : size - 1;
 }
 
 #endif

@@ -11,19 +11,6 @@ struct softmax_s8 {
     const int32_t *exponentials; /* 256 */
 };
 
-/* 1 / (1 + x) for x in [0, 1), Q0.31: three Newton steps in Q2.29. */
-TM_KERNEL int32_t softmax_s8_reciprocal(int32_t x)
-{
-    const int32_t half_denominator = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
-    /* 48/17 - 32/17 * d is the best linear start. */
-    int32_t v = 1515870810 + tm_mul_high(half_denominator, -1010580540);
-    for (int i = 0; i < 3; i++) {
-        const int32_t error = (1 << 29) - tm_mul_high(v, half_denominator);
-        v += tm_mul_high(v, error) * 4;
-    }
-    return v >= 1 << 30 ? INT32_MAX : v * 2;
-}
-
 TM_KERNEL void softmax_s8(const struct softmax_s8 *p, int32_t y0, int32_t y1, struct tm_in in,
                           struct tm_out out, void *scratch)
 {
@@ -39,7 +26,7 @@ TM_KERNEL void softmax_s8(const struct softmax_s8 *p, int32_t y0, int32_t y1, st
                 sum += tm_shift_right(p->exponentials[top - a[c]], 12);
             const int32_t headroom = __builtin_clz((uint32_t)sum);
             const int32_t fraction = (int32_t)(((uint32_t)sum << headroom) - (1u << 31));
-            const int32_t scale = softmax_s8_reciprocal(fraction);
+            const int32_t scale = tm_reciprocal(fraction);
             for (int32_t c = 0; c < p->channels; c++) {
                 const int32_t v = tm_mul_high(p->exponentials[top - a[c]], scale);
                 to[c] = (int8_t)tm_clamp(tm_shift_right(v, 35 - headroom) - 128, -128, 127);

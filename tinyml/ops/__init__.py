@@ -8,8 +8,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-import numpy as np
-
 from ..errors import ModelError
 from ..flatbuffer import Table
 from ..graph import Array, Graph, Node, Tensor
@@ -118,18 +116,30 @@ def activation_of(options: Table | None, number: int) -> str:
     return ACTIVATIONS[code]
 
 
-def int8_only(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> list[str]:
-    """Refusals unless the node has `inputs` inputs, those in `data` and its outputs int8."""
+def one_type(
+    node: Node, graph: Graph, data: Sequence[int], inputs: int, types: Sequence[str]
+) -> list[str]:
+    """Refusals unless inputs `data` and the outputs are all of one of `types`, int8 with a scale.
+
+    The node must have at least `inputs` inputs and one output.
+    """
     ins = graph.ins(node)
     if len(node.outputs) != 1 or len(ins) < inputs or any(ins[i] is None for i in data):
         return ["it has the wrong number of inputs or outputs"]
     tensors = [t for t in (ins[i] for i in data) if t is not None] + graph.outs(node)
-    found = sorted({t.dtype.name for t in tensors if t.dtype != np.int8})
-    if found:
-        return [f"it works on {', '.join(found)}; the engine has int8 for this operator"]
-    if any(t.quant is None or t.quant.per_channel for t in tensors):
+    found = {t.dtype.name for t in tensors}
+    strange = sorted(found.difference(types)) or (sorted(found) if len(found) > 1 else [])
+    if strange:
+        has = " or ".join(types)
+        return [f"it works on {', '.join(strange)}; the engine has {has} for this operator"]
+    if found == {"int8"} and any(t.quant is None or t.quant.per_channel for t in tensors):
         return ["an input or output has no per-tensor scale"]
     return []
+
+
+def int8_only(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> list[str]:
+    """Refusals unless the node has `inputs` inputs, those in `data` and its outputs int8."""
+    return one_type(node, graph, data, inputs, ("int8",))
 
 
 def operand(node: Node, graph: Graph, index: int) -> Tensor:

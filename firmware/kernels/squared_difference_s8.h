@@ -1,0 +1,38 @@
+/* Square of the difference of two int8 tensors of different scales, broadcasting: a step of 0 stays
+ * in place. Both operands are raised by 7 bits before they are brought to one scale. */
+#ifndef TM_KERNELS_SQUARED_DIFFERENCE_S8_H
+#define TM_KERNELS_SQUARED_DIFFERENCE_S8_H
+
+#include "tm_kernel.h"
+
+struct squared_difference_s8 {
+    int32_t width, channels;
+    int32_t a_column, a_channel, b_column, b_channel; /* steps in the operands, in values */
+    int32_t a_zero, b_zero, out_zero;
+    int32_t a_multiplier, a_shift, b_multiplier, b_shift, out_multiplier, out_shift;
+};
+
+TM_KERNEL void squared_difference_s8(const struct squared_difference_s8 *p, int32_t y0, int32_t y1,
+                                     struct tm_in in_a, struct tm_in in_b, struct tm_out out,
+                                     void *scratch)
+{
+    (void)scratch;
+    for (int32_t y = y0; y < y1; y++) {
+        const int8_t *a = tm_in_row(in_a, y), *b = tm_in_row(in_b, y);
+        int8_t *to = tm_out_row(out, y);
+        for (int32_t x = 0; x < p->width; x++) {
+            for (int32_t c = 0; c < p->channels; c++) {
+                const int32_t va = a[x * p->a_column + c * p->a_channel] - p->a_zero;
+                const int32_t vb = b[x * p->b_column + c * p->b_channel] - p->b_zero;
+                const int32_t difference =
+                    tm_rescale(va * (1 << 7), p->a_multiplier, p->a_shift) -
+                    tm_rescale(vb * (1 << 7), p->b_multiplier, p->b_shift);
+                const int32_t v =
+                    tm_rescale(difference * difference, p->out_multiplier, p->out_shift) + p->out_zero;
+                *to++ = (int8_t)tm_clamp(v, -128, 127);
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,88 @@
+"""Cases of operators with two operands: shapes that broadcast, a constant operand, float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.pick import Pick
+
+Values = dict[str, object]
+
+
+def shapes(pick: Pick) -> tuple[list[int], list[int], list[int]]:
+    """Two operands and their result; half of the time they broadcast."""
+    shape = [pick.choice([1, 1, 2]), pick.integer(1, 4), pick.integer(1, 4), pick.integer(1, 6)]
+    shape = shape[pick.choice([0, 0, 1, 2, 3]) :]
+    a, b = list(shape), list(shape)
+    if pick.integer(0, 1):
+        for i in range(len(shape)):
+            side = pick.choice([None, None, a, b])
+            if side is not None:
+                side[i] = 1
+        b = b[pick.integer(0, len(b) - 1) :] if pick.integer(0, 3) == 0 else b
+        shape = list(np.broadcast_shapes(a, b))
+    return a, b, shape
+
+
+def any_scales(pick: Pick) -> tuple[Values, Values, Values]:
+    """Three unrelated scales of int8, the result's as large as a sum needs."""
+    a, b = ({"scale": pick.scale(), "zero_point": pick.zero_point()} for _ in "ab")
+    scale = (a["scale"] + b["scale"]) * pick.factor()
+    return a, b, {"scale": scale, "zero_point": pick.zero_point()}
+
+
+def one_scale(pick: Pick) -> tuple[Values, Values, Values]:
+    kind: Values = {"scale": pick.scale(), "zero_point": pick.zero_point()}
+    return kind, kind, kind
+
+
+def product_scales(pick: Pick) -> tuple[Values, Values, Values]:
+    a, b, y = any_scales(pick)
+    return a, b, {**y, "scale": float(a["scale"]) * float(b["scale"]) * 100 * pick.factor()}
+
+
+def booleans(pick: Pick) -> tuple[Values, Values, Values]:
+    return ({"dtype": "bool"},) * 3
+
+
+def floats(pick: Pick) -> tuple[Values, Values, Values]:
+    return ({"dtype": "float32"},) * 3
+
+
+def case(
+    pick: Pick,
+    name: str,
+    options: str = "",
+    kinds: Callable[[Pick], tuple[Values, Values, Values]] = any_scales,
+    gives: Values | None = None,
+    activation: bool = False,
+    swap: bool = True,
+) -> bytes:
+    """One operator; a quarter of the cases is float32. `gives` is the type of the result."""
+    a_shape, b_shape, shape = shapes(pick)
+    if pick.integer(0, 3) or kinds in (booleans, floats):
+        a_kind, b_kind, y_kind = kinds(pick)
+    else:
+        a_kind, b_kind, y_kind = floats(pick)
+    m = ModelFile()
+    a = m.input(a_shape, **a_kind)
+    if pick.integer(0, 4) == 0:
+        kind = dict(b_kind)
+        rng, dtype = pick.rng(), str(kind.pop("dtype", "int8"))
+        if dtype == "float32":
+            data = rng.normal(0, 3, b_shape).astype(np.float32)
+        else:
+            data = rng.integers(*((0, 2) if dtype == "bool" else (-128, 128)), b_shape).astype(
+                dtype
+            )
+        b = m.constant(data, **kind)
+    else:
+        b = m.input(b_shape, **b_kind)
+    y = m.output(shape, **(gives or y_kind))
+    order = [b, a] if swap and pick.integer(0, 1) else [a, b]
+    values = {"fusedActivationFunction": ACTIVATIONS[pick.activation()]} if activation else {}
+    m.op(name, order, [y], options, **values)
+    return m.finish()

@@ -1,0 +1,26 @@
+"""DIV cases: int8 only where TFLite-Micro's shifts are defined (see test_numerics.py)."""
+
+from __future__ import annotations
+
+from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.pick import Pick
+
+from . import _binary
+
+
+def case(pick: Pick) -> bytes:
+    if pick.integer(0, 2) == 0:
+        return _binary.case(pick, "DIV", "DivOptions", _binary.floats, activation=True)
+    a_shape, b_shape, shape = _binary.shapes(pick)
+    a_scale, b_scale = pick.scale(), pick.scale()
+    m = ModelFile()
+    # Values 0 to 99 lie far enough from these zero points.
+    a, b = (
+        m.input(s, scale=scale, zero_point=pick.choice([-128, 127]), name=f"below_100_{name}")
+        for name, s, scale in (("a", a_shape, a_scale), ("b", b_shape, b_scale))
+    )
+    scale = a_scale / b_scale / 40 * pick.factor()
+    y = m.output(shape, scale=scale, zero_point=pick.zero_point())
+    activation = ACTIVATIONS[pick.activation()]
+    m.op("DIV", [a, b], [y], "DivOptions", fusedActivationFunction=activation)
+    return m.finish()

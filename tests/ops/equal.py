@@ -1,0 +1,11 @@
+"""EQUAL cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _compare
+
+
+def case(pick: Pick) -> bytes:
+    return _compare.case(pick, "EQUAL", "EqualOptions")

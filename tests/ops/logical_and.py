@@ -1,0 +1,11 @@
+"""LOGICAL_AND cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _binary
+
+
+def case(pick: Pick) -> bytes:
+    return _binary.case(pick, "LOGICAL_AND", "LogicalAndOptions", _binary.booleans)

@@ -1,0 +1,11 @@
+"""MAXIMUM cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _binary
+
+
+def case(pick: Pick) -> bytes:
+    return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.one_scale)

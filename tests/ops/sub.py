@@ -1,0 +1,11 @@
+"""SUB cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _binary
+
+
+def case(pick: Pick) -> bytes:
+    return _binary.case(pick, "SUB", "SubOptions", _binary.any_scales, activation=True)

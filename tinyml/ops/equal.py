@@ -1,0 +1,5 @@
+"""EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+
+from . import _compare
+
+_compare.add("EQUAL", 53, "AddEqual")

@@ -1,0 +1,5 @@
+"""GREATER_EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+
+from . import _compare
+
+_compare.add("GREATER_EQUAL", 45, "AddGreaterEqual")

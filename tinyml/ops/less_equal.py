@@ -1,0 +1,5 @@
+"""LESS_EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+
+from . import _compare
+
+_compare.add("LESS_EQUAL", 46, "AddLessEqual")

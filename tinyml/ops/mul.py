@@ -1,0 +1,44 @@
+"""MUL: int8 or float32, with broadcasting over at most four dimensions."""
+
+from __future__ import annotations
+
+from ..graph import Graph, Node
+from ..quant import activation_range, multiplier_shift
+from . import Call, Kernel, Op, _broadcast, activation_refusal, register
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    return _broadcast.check(node, graph) or activation_refusal(node.attrs.activation)
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    if _broadcast.is_float(node, graph):
+        return _broadcast.float_call("mul_f32", node, graph)
+    a, b, y = _broadcast.tensors(node, graph)
+    multiplier, shift = multiplier_shift(a.scale * b.scale / y.scale)
+    lo, hi = activation_range(node.attrs.activation, y.scale, y.zero_point)
+    return _broadcast.call(
+        "mul_s8",
+        node,
+        graph,
+        {
+            **_broadcast.zeros(a, b, y),
+            "multiplier": multiplier,
+            "shift": shift,
+            "act_min": lo,
+            "act_max": hi,
+        },
+    )
+
+
+register(
+    Op(
+        "MUL",
+        check,
+        (Kernel("mul_s8 / mul_f32", lower),),
+        _broadcast.read,
+        options=21,
+        resolver="AddMul",
+        doc="int8 or float32; broadcasting over at most four dimensions",
+    )
+)

@@ -1,0 +1,5 @@
+"""NOT_EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+
+from . import _compare
+
+_compare.add("NOT_EQUAL", 54, "AddNotEqual")

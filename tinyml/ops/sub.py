@@ -1,0 +1,55 @@
+"""SUB: int8 or float32, with broadcasting over at most four dimensions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..quant import activation_range, multiplier_shift
+from . import Call, Kernel, Op, _broadcast, activation_refusal, register
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    return _broadcast.check(node, graph) or activation_refusal(node.attrs.activation)
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    if _broadcast.is_float(node, graph):
+        return _broadcast.float_call("sub_f32", node, graph)
+    a, b, y = _broadcast.tensors(node, graph)
+    # The quotients are float32 here, where ADD has double.
+    scale_a, scale_b, scale_y = (np.float32(t.scale) for t in (a, b, y))
+    twice_max = np.float32(2) * max(scale_a, scale_b)
+    m1, s1 = multiplier_shift(float(scale_a / twice_max))
+    m2, s2 = multiplier_shift(float(scale_b / twice_max))
+    my, sy = multiplier_shift(float(twice_max / (np.float32(1 << 20) * scale_y)))
+    lo, hi = activation_range(node.attrs.activation, y.scale, y.zero_point)
+    return _broadcast.call(
+        "sub_s8",
+        node,
+        graph,
+        {
+            **_broadcast.zeros(a, b, y),
+            "a_multiplier": m1,
+            "a_shift": s1,
+            "b_multiplier": m2,
+            "b_shift": s2,
+            "out_multiplier": my,
+            "out_shift": sy,
+            "act_min": lo,
+            "act_max": hi,
+        },
+    )
+
+
+register(
+    Op(
+        "SUB",
+        check,
+        (Kernel("sub_s8 / sub_f32", lower),),
+        _broadcast.read,
+        options=28,
+        resolver="AddSub",
+        doc="int8 or float32; broadcasting over at most four dimensions",
+    )
+)
