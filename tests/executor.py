@@ -167,7 +167,7 @@ class Executor:
     def _view(self, step: Step, name: str, batch: int, *, output: bool) -> _View:
         view = self.plan.view(step, name, output=output)
         if view.offset is None:
-            data = np.ascontiguousarray(self.plan.graph.tensors[name].data)
+            data = np.array(self.plan.graph.tensors[name].data)  # aligned, as in C
             self.keep.append(data)
             base = data.ctypes.data
         else:

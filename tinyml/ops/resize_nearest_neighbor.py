@@ -29,7 +29,7 @@ def nearest(size: int, out: int, attrs: _resize.Attrs) -> Array:
     offset = half if attrs.half_pixel_centers else np.float32(0)
     at = (np.arange(out).astype(np.float32) + offset) * scale
     index = np.floor(at + half if attrs.align_corners else at).astype(np.int64)
-    return np.clip(index, 0, size - 1)
+    return np.asarray(np.clip(index, 0, size - 1))
 
 
 def lower(node: Node, graph: Graph) -> Call:
