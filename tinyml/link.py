@@ -17,6 +17,7 @@ from .ports import Port, read_some
 
 ATTEMPTS = 5
 _LONGEST_LINE = 8192
+_COMMAND_SECONDS = 2.0
 _RETRY_SECONDS = 3.0  # a device that was computing is through by then
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 _FAULTS = {2: "NMI", 3: "HardFault", 4: "MemManage fault", 5: "BusFault", 6: "UsageFault"}
@@ -94,7 +95,7 @@ class Log:
 
 def read_log(path: Path) -> tuple[wire.Record | wire.WireError, ...]:
     """The records, and the lines that are none, of a saved log."""
-    return tuple(wire.parse(line) for line in path.read_bytes().splitlines() if line)
+    return tuple(wire.parse(line) for line in path.read_bytes().split(b"\n") if line)
 
 
 def _always(records: Sequence[wire.Record]) -> bool:
@@ -110,6 +111,7 @@ class Link:
         self.bad_lines = 0
         self._port = port
         self._diagnose = diagnose
+        self._patience = patience
         self._run_quiet = patience
         self._slowest = 0.0
         self._seq = random.randrange(1, 1 << 16)  # an earlier conversation's answers do not fit
@@ -147,30 +149,34 @@ class Link:
         outputs: int = 0,
         complete: Callable[[Sequence[wire.Record]], bool] = _always,
     ) -> list[wire.Record]:
-        start = time.monotonic()
-        quiet = self._run_quiet * repeat
+        start, resent = time.monotonic(), self.resent
         records = self.do(
-            lambda seq: wire.RunModel(seq, count, repeat, layers, outputs), quiet, complete
+            lambda seq: wire.RunModel(seq, count, repeat, layers, outputs),
+            self._run_quiet * repeat,
+            complete,
         )
-        self._slowest = max(self._slowest, (time.monotonic() - start) / (count * repeat))
-        self._run_quiet = max(3.0, 20 * self._slowest)
+        if self.resent == resent:  # else the time tells how long we waited, not the model
+            each = (time.monotonic() - start) / (count * repeat)
+            self._slowest = max(self._slowest, each)
+            self._run_quiet = min(self._patience, max(_RETRY_SECONDS, 20 * self._slowest))
         return records
 
     def do(
         self,
         command: Callable[[int], wire.Command],
-        quiet: float = 2.0,
+        quiet: float | None = None,
         complete: Callable[[Sequence[wire.Record]], bool] = _always,
     ) -> list[wire.Record]:
         """Send a command until it is done and answered in full; the records of the answer.
 
-        Each wait ends after `quiet` seconds without a record. An answer that stays incomplete is
+        Each wait ends after `quiet` seconds (a default that suits all but `run`) without a record.
+        An answer that stays incomplete is
         returned as it is after the last attempt.
         """
         self._seq += 1
         row = command(self._seq)
         line = wire.encode(row)
-        quiet += len(line) * 10 / _baud(self._port)
+        quiet = (_COMMAND_SECONDS if quiet is None else quiet) + len(line) * 10 / _baud(self._port)
         answer: list[wire.Record] | None = None
         for attempt in range(ATTEMPTS):
             self.resent += attempt > 0
@@ -183,12 +189,12 @@ class Link:
             raise self._silent(row)
         return answer
 
-    def hello(self, quiet: float) -> list[wire.Record] | None:
+    def hello(self) -> list[wire.Record] | None:
         """One attempt at `hello`: boot and tensors, or None."""
         self._seq += 1
         row = wire.Hello(self._seq)
         self._write(b"\n" + wire.encode(row))
-        return self._answer(row, quiet)
+        return self._answer(row, _COMMAND_SECONDS)
 
     def _answer(self, row: wire.Command, quiet: float) -> list[wire.Record] | None:
         """Records up to the ack of `row`; None when it has to be sent again."""

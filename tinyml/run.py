@@ -65,7 +65,7 @@ class Session:
         per_layer: bool = False,
         progress: Progress | None = None,
     ) -> Bench:
-        """Time `count` inferences of the same inputs, which are sent again before each.
+        """Time `count` inferences of the same inputs from the same state, both set before each.
 
         Without `inputs`, seeded random ones. With `per_layer`, one more inference of each is
         timed step by step: printing comes between the steps, so those do not enter `ticks`.
@@ -73,11 +73,13 @@ class Session:
         checked = self._check(self.random_inputs() if inputs is None else inputs)
         ticks, crcs, layers = [], [], []
         for done in range(count):
+            self.reset_model()
             self._send(checked)
             records = self.link.run(count=1, complete=_has_infer)
             ticks += [r.ticks for r in records if isinstance(r, wire.Infer)][:1]
             crcs += [r.outputs for r in records if isinstance(r, wire.Crc)][:1]
             if per_layer:
+                self.reset_model()
                 self._send(checked)
                 records = self.link.run(count=1, layers=1)
                 found = {r.step: r.ticks for r in records if isinstance(r, wire.Layer)}
@@ -224,7 +226,7 @@ def connect(
     link = Link(port, log, diagnose, patience)
     boot_ticks = _await_ready(link, patience)
     for _ in range(attempts):
-        records = link.hello(2.0)
+        records = link.hello()
         session = None if records is None else _session(records, boot_ticks, link)
         if session is not None:
             _expect(session.boot, board, model_hash)
