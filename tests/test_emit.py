@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests import networks
 from tests.modelfile import ModelFile
 from tests.native import SANITIZE, Native
-from tests.oracle import Litert, Tflm, differences, random_inputs
+from tests.oracle import Litert, Tflm, differences, random_inputs, reference
 from tests.pick import Seeded
 from tests.test_ops import case
 from tinyml import clean, emit, tflite
@@ -53,11 +53,11 @@ NASTY = (
 
 
 def check_native(blob: bytes, graph: Graph, native: Native, runs: int) -> None:
-    tflm = Tflm(blob)
+    oracle = reference(blob, [n.op for n in graph.nodes])
     rng = np.random.default_rng(runs)
     inputs = [random_inputs(graph, rng) for _ in range(runs)]
     for number, (given_inputs, outputs) in enumerate(zip(inputs, native(inputs), strict=True)):
-        for got, want in zip(outputs, tflm(given_inputs, len(graph.outputs)), strict=True):
+        for got, want in zip(outputs, oracle(given_inputs, len(graph.outputs)), strict=True):
             assert not differences(got, want), (number, differences(got, want))
 
 

@@ -19,7 +19,10 @@ def check(node: Node, graph: Graph) -> list[str]:
 
 def lower(node: Node, graph: Graph) -> Call:
     x, y = operand(node, graph, 0), graph.outs(node)[0]
-    types = {"from": _TYPES[x.dtype.name], "to": _TYPES[y.dtype.name]}
+    types: dict[str, int | float] = {
+        "from": _TYPES[x.dtype.name],
+        "to": _TYPES[y.dtype.name],
+    }
     return _elementwise.rows_of(x, y, "cast", types)
 
 

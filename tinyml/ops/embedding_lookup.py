@@ -19,7 +19,7 @@ def check(node: Node, graph: Graph) -> list[str]:
     if table.dtype == y.dtype:
         return _move.refusals_of_types(node, graph, [1], 2)
     quant = table.quant
-    if (table.dtype, y.dtype) != (np.int8, np.float32) or quant is None:
+    if (table.dtype.name, y.dtype.name) != ("int8", "float32") or quant is None:
         return [f"it turns {table.dtype.name} into {y.dtype.name}"]
     if any(quant.zero_point) or (quant.per_channel and quant.axis != 0):
         return ["its table is not quantised symmetrically, as a whole or by rows"]
