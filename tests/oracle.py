@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # What LiteRT has and TFLite-Micro lacks.
-LITERT_ONLY = frozenset({"SCATTER_ND", "TILE", "WHERE"})
+LITERT_ONLY = frozenset({"GELU", "RELU_0_TO_1", "RELU_N1_TO_1", "SCATTER_ND", "TILE", "WHERE"})
 _BELOW = re.compile(r"below_(\d+)")
 
 
@@ -74,7 +74,8 @@ def random_inputs(graph: object, rng: np.random.Generator) -> list[np.ndarray]:
 def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0) -> str:
     """Empty where equal; else how many, and the first with its index.
 
-    Floats may be `ulps` units in the last place of the wanted value away; NaN equals NaN.
+    Floats may be `ulps` units in the last place of the wanted value, or of 1 where that is
+    larger, away; NaN equals NaN.
     """
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"{got.dtype} {got.shape}, want {want.dtype} {want.shape}"
@@ -82,7 +83,7 @@ def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0) -> str:
     if want.dtype.kind == "f":
         off &= ~(np.isnan(got) & np.isnan(want))
         with np.errstate(invalid="ignore"):
-            off &= ~(np.abs(got - want) <= ulps * np.spacing(np.abs(want)))
+            off &= ~(np.abs(got - want) <= ulps * np.spacing(np.maximum(np.abs(want), 1)))
     wrong = np.argwhere(off)
     if not len(wrong):
         return ""

@@ -12,6 +12,7 @@ _RANGES = {
     "RELU": (0.0, math.inf),
     "RELU_N1_TO_1": (-1.0, 1.0),
     "RELU6": (0.0, 6.0),
+    "RELU_0_TO_1": (0.0, 1.0),
 }
 _ONE = (1 << 31) - 1
 _FLOAT_MAX = float(np.finfo(np.float32).max)
@@ -127,6 +128,24 @@ def rescale(x: int, multiplier: int, shift: int) -> int:
     """x * multiplier * 2**(shift - 31), rounded twice: MultiplyByQuantizedMultiplier."""
     raised = (((x << max(shift, 0)) + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
     return rounding_shift_right(doubling_high_mul(raised, multiplier), max(-shift, 0))
+
+
+def inverse_square_root(x: int) -> tuple[int, int]:
+    """1 / sqrt(x) as multiplier and left shift: GetInvSqrtQuantizedMultiplierExp."""
+    if x <= 1:
+        return _ONE, 0
+    right = 11
+    while x >= 1 << 29:
+        x, right = x // 4, right + 1
+    pairs = (32 - x.bit_length() - 1) // 2 - 1
+    right -= pairs
+    half = rounding_shift_right(x << (2 * pairs) >> 1, 1)  # Q3.28
+    mul, root = doubling_high_mul, 1 << 28
+    for _ in range(5):  # Newton
+        cube = _shift_left_saturating(mul(mul(root, root), root), 6)
+        root = _shift_left_saturating(mul(3 << 27, root) - mul(half, cube), 3)
+    root = mul(root, 1518500250)  # sqrt(1/2)
+    return (root << -right, 0) if right < 0 else (root, -right)
 
 
 def softmax_exponentials(beta: float, scale: float) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

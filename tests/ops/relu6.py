@@ -5,8 +5,12 @@ from __future__ import annotations
 from tests.modelfile import ModelFile
 from tests.pick import Pick
 
+from . import _unary
+
 
 def case(pick: Pick) -> bytes:
+    if pick.integer(0, 3) == 0:
+        return _unary.case("RELU6", _unary.shape(pick), _unary.FLOAT, _unary.FLOAT)
     shape = [pick.integer(1, 5) for _ in range(pick.integer(1, 4))]
     # 6 must be in the quantised range, or TFLite-Micro refuses the model.
     scale = 6.0 / pick.integer(30, 250)

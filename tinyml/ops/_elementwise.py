@@ -1,9 +1,20 @@
-"""What operators share that rescale one tensor value by value."""
+"""What operators share that map one tensor value by value."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
-from . import Call, Window, operand
+from ..quant import float_range, round_half_away
+from . import Call, Kernel, Op, Window, one_type, operand, register
+
+# The results for the inputs -128 to 127 of tensors of certain scales.
+TableOf = Callable[[Node, Tensor, Tensor], Sequence[int]]
 
 
 def same_shape(node: Node, graph: Graph) -> list[str]:
@@ -11,7 +22,7 @@ def same_shape(node: Node, graph: Graph) -> list[str]:
     return [] if x.shape == y.shape else ["its input and output have different shapes"]
 
 
-def rows_of(x: Tensor, y: Tensor, kernel: str, params: dict[str, int | float]) -> Call:
+def rows_of(x: Tensor, y: Tensor, kernel: str, params: Mapping[str, int | float]) -> Call:
     """A call that maps rows to rows; in place where both have one item size."""
     n, h, w, c = y.nhwc
     return Call(
@@ -23,4 +34,77 @@ def rows_of(x: Tensor, y: Tensor, kernel: str, params: dict[str, int | float]) -
         window=Window(),
         in_place=(0,) if x.dtype.itemsize == y.dtype.itemsize else (),
         params={"count": w * c, **params},
+    )
+
+
+def clamp_f32(activation: str, x: Tensor, y: Tensor) -> Call:
+    low, high = float_range(activation)
+    return rows_of(x, y, "clamp_f32", {"act_min": low, "act_max": high})
+
+
+def lookup(x: Tensor, y: Tensor, table: Sequence[int]) -> Call:
+    """Any int8 function of one value. The table is in order of the input, from -128."""
+    call = rows_of(x, y, "lookup_s8", {})
+    return replace(call, constants={"table": np.clip(table, -128, 127).astype(np.int8)})
+
+
+def sampled(function: Callable[[float], float], x: Tensor, y: Tensor) -> list[int]:
+    """The table of a real function, rounded at each step where TFLite rounds to float32."""
+    inverse, zero = np.float32(1) / np.float32(y.scale), np.float32(y.zero_point)
+    table = []
+    for value in range(-128, 128):
+        real = np.float32(x.scale) * np.float32(value - x.zero_point)
+        with np.errstate(over="ignore"):
+            result = float(np.float32(function(float(real))) * inverse)
+        bounded = min(max(result, -65536.0), 65536.0)
+        table.append(int(np.float32(round_half_away(bounded)) + zero))
+    return table
+
+
+def input_scale_refusal(x: Tensor) -> list[str]:
+    """The fixed-point format of LOGISTIC and TANH holds 16; its smallest step is 2**-27."""
+    if not 2**-27 <= x.scale < 16:
+        return [f"its input scale {x.scale:g} is out of range"]
+    return []
+
+
+def add(
+    name: str,
+    kernel: str,
+    table: TableOf | None = None,
+    *,
+    read: Callable[[Table | None], Any] = lambda options: None,
+    options: int = 0,
+    resolver: str = "",
+    refuse: Callable[[Node, Tensor, Tensor], list[str]] = lambda node, x, y: [],
+    params: Callable[[Node], Mapping[str, float]] = lambda node: {},
+    doc: str = "",
+) -> None:
+    """Register a function of one tensor: int8 by its table, if any, and float32 by its kernel.
+
+    `refuse` gives refusals of the int8 form.
+    """
+    types = ("int8", "float32") if table else ("float32",)
+
+    def check(node: Node, graph: Graph) -> list[str]:
+        refusals = one_type(node, graph, [0], 1, types) or same_shape(node, graph)
+        x, y = operand(node, graph, 0), graph.outs(node)[0]
+        return refusals or (refuse(node, x, y) if x.dtype == np.int8 else [])
+
+    def lower(node: Node, graph: Graph) -> Call:
+        x, y = operand(node, graph, 0), graph.outs(node)[0]
+        if table and x.dtype == np.int8:
+            return lookup(x, y, table(node, x, y))
+        return rows_of(x, y, kernel, params(node))
+
+    register(
+        Op(
+            name,
+            check,
+            (Kernel(f"lookup_s8 / {kernel}" if table else kernel, lower),),
+            read,
+            options=options,
+            resolver=resolver,
+            doc=doc or " or ".join(types),
+        )
     )

@@ -1,4 +1,4 @@
-"""RELU standing alone: int8, with rescaling."""
+"""RELU standing alone: int8, with rescaling, or float32."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _elementwise, int8_only, operand, register
+from . import Call, Kernel, Op, _elementwise, one_type, operand, register
+
+KERNELS = "requantize_s8 / clamp_f32"
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    return int8_only(node, graph, [0], 1) or _elementwise.same_shape(node, graph)
+    return one_type(node, graph, [0], 1, ("int8", "float32")) or _elementwise.same_shape(
+        node, graph
+    )
 
 
 def rescale_and_clamp(activation: str, node: Node, graph: Graph) -> Call:
-    """requantize_s8 bounded by an activation. The quotient is float32, as in TFLite."""
+    """A call bounded by an activation. The quotient of the scales is float32, as in TFLite."""
     x, y = operand(node, graph, 0), graph.outs(node)[0]
+    if x.dtype == np.float32:
+        return _elementwise.clamp_f32(activation, x, y)
     multiplier, shift = multiplier_shift(float(np.float32(x.scale) / np.float32(y.scale)))
     lo, hi = activation_range(activation, y.scale, y.zero_point)
     return _elementwise.rows_of(
@@ -38,5 +44,11 @@ def lower(node: Node, graph: Graph) -> Call:
 
 
 register(
-    Op("RELU", check, (Kernel("requantize_s8", lower),), resolver="AddRelu", doc="int8; any scales")
+    Op(
+        "RELU",
+        check,
+        (Kernel(KERNELS, lower),),
+        resolver="AddRelu",
+        doc="int8 of any scales, or float32",
+    )
 )

@@ -1,10 +1,10 @@
-"""RELU6 standing alone: int8, with rescaling."""
+"""RELU6 standing alone: int8, with rescaling, or float32."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from . import Call, Kernel, Op, register
-from .relu import check, rescale_and_clamp
+from .relu import KERNELS, check, rescale_and_clamp
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -17,8 +17,8 @@ register(
     Op(
         "RELU6",
         check,
-        (Kernel("requantize_s8", lower),),
+        (Kernel(KERNELS, lower),),
         resolver="AddRelu6",
-        doc="int8; any scales",
+        doc="int8 of any scales, or float32",
     )
 )

@@ -1,0 +1,26 @@
+/* v times the normal distribution's chance to lie below v; float32. erfc(-x) is 1 + erf(x)
+ * without its cancellation. */
+#ifndef TM_KERNELS_GELU_F32_H
+#define TM_KERNELS_GELU_F32_H
+
+#include <math.h>
+
+#include "tm_kernel.h"
+
+struct gelu_f32 {
+    int32_t count; /* values of one row */
+};
+
+TM_KERNEL void gelu_f32(const struct gelu_f32 *p, int32_t y0, int32_t y1, struct tm_in in,
+                        struct tm_out out, void *scratch)
+{
+    (void)scratch;
+    for (int32_t y = y0; y < y1; y++) {
+        const float *a = tm_in_row(in, y);
+        float *to = tm_out_row(out, y);
+        for (int32_t i = 0; i < p->count; i++)
+            to[i] = 0.5f * a[i] * erfcf(a[i] * -0.70710678f);
+    }
+}
+
+#endif

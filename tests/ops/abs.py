@@ -1,0 +1,11 @@
+"""ABS cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _unary
+
+
+def case(pick: Pick) -> bytes:
+    return _unary.any_case(pick, "ABS", "AbsOptions")

@@ -1,0 +1,11 @@
+"""HARD_SWISH cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _unary
+
+
+def case(pick: Pick) -> bytes:
+    return _unary.any_case(pick, "HARD_SWISH", "HardSwishOptions")
