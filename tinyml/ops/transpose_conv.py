@@ -1,0 +1,111 @@
+"""TRANSPOSE_CONV: int8, weights per tensor or per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..flatbuffer import Table
+from ..graph import Graph, Node, Tensor
+from ..quant import activation_range
+from . import (
+    Call,
+    Kernel,
+    Op,
+    _window,
+    activation_of,
+    activation_refusal,
+    field_of,
+    int8_only,
+    operand,
+    register,
+)
+
+
+@dataclass(frozen=True)
+class Attrs:
+    same: bool
+    stride: tuple[int, int]
+    activation: str
+
+
+def read(o: Table | None) -> Attrs:
+    return Attrs(
+        same=field_of(o, 0, "padding", "b") == 0,
+        stride=(field_of(o, 2, "stride_h", "i"), field_of(o, 1, "stride_w", "i")),
+        activation=activation_of(o, 3),
+    )
+
+
+def _as_convolution(node: Node) -> Node:
+    """The node with its inputs in the order of CONV_2D: input, weights, perhaps bias."""
+    _, weights, x, *bias = node.inputs
+    return replace(node, inputs=(x, weights, *bias))
+
+
+def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
+    return operand(node, graph, 0), operand(node, graph, 1), graph.outs(node)[0]
+
+
+def check(node: Node, graph: Graph) -> list[str]:
+    if len(node.inputs) not in (3, 4):
+        return ["it has the wrong number of inputs or outputs"]
+    conv = _as_convolution(node)
+    refusals = int8_only(conv, graph, [0], 2) or _window.weights_refusals(conv, graph, 0)
+    if refusals:
+        return refusals
+    (x, w, y), a = _tensors(conv, graph), node.attrs
+    if len(w.shape) != 4 or len(x.shape) != 4 or len(y.shape) != 4:
+        return ["its weights, input or output are not four-dimensional"]
+    if (w.shape[0], w.shape[3]) != (y.shape[3], x.shape[3]):
+        return [f"its weights {w.shape} do not lead from {x.shape} to {y.shape}"]
+    # The convolution this is the transpose of leads from the output to the input.
+    kernel = w.shape[1], w.shape[2]
+    return _window.window_refusals(y, x, kernel, a.stride, (1, 1), a.same) or activation_refusal(
+        a.activation
+    )
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    conv = _as_convolution(node)
+    (x, w, y), a = _tensors(conv, graph), node.attrs
+    g = _window.geometry(y, x, (w.shape[1], w.shape[2]), a.stride, (1, 1), a.same)
+    lo, hi = activation_range(a.activation, y.scale, y.zero_point)
+    assert w.data is not None
+    return Call(
+        "transpose_conv_s8",
+        (x.name,),
+        (y.name,),
+        rows=y.shape[1],
+        batches=y.shape[0],
+        params={
+            **g.params(x, y),
+            "in_zero": x.zero_point,
+            "out_zero": y.zero_point,
+            "act_min": lo,
+            "act_max": hi,
+        },
+        constants={
+            "weights": w.data,
+            "bias": _window.bias_of(conv, graph, w.shape[0]),
+            **_window.channel_scales(x, w, y, w.shape[0]),
+        },
+    )
+
+
+def macs(node: Node, graph: Graph) -> int:
+    x, w, _ = _tensors(_as_convolution(node), graph)
+    return x.count * w.count // w.shape[3]
+
+
+register(
+    Op(
+        "TRANSPOSE_CONV",
+        check,
+        (Kernel("transpose_conv_s8", lower),),
+        read,
+        options=49,
+        macs=macs,
+        resolver="AddTransposeConv",
+        doc="int8; constant int8 weights, per tensor or per channel",
+    )
+)
