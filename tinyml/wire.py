@@ -272,6 +272,7 @@ COMMANDS = {form.kind: form for form in map(_form, typing.get_args(Command))}
 
 _START = re.compile(rb"tm([1-9][0-9]{0,4}) ")
 _HEX = re.compile(rb"[0-9A-F]{8}")
+_BASE64 = re.compile(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
 _LIMIT = {"u32": 1 << 32, "u64": 1 << 64}
 
@@ -337,10 +338,7 @@ def _value(text: str, wire_type: str) -> int | str | bytes | None:
     if wire_type == "word":
         return text if text and all("!" <= c <= "\x7e" for c in text) else None
     if wire_type == "payload":
-        try:
-            return binascii.a2b_base64(text, strict_mode=True) if text else b""
-        except binascii.Error:
-            return None
+        return binascii.a2b_base64(text) if _BASE64.fullmatch(text) else None
     if wire_type == "hex":
         return int(text, 16) if _HEX.fullmatch(text.encode()) else None
     if not _DECIMAL.fullmatch(text):
