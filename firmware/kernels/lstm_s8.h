@@ -1,0 +1,109 @@
+/* A sequence through an LSTM, int8 with an int16 cell, as TFLite-Micro computes it. Gates are in
+ * the order input, forget, cell, output. Hidden state and cell are kept from one call to the next.
+ * Takes whole tensors: y0 and y1 are 0 and 1. */
+#ifndef TM_KERNELS_LSTM_S8_H
+#define TM_KERNELS_LSTM_S8_H
+
+#include "tm_kernel.h"
+
+struct lstm_s8 {
+    int32_t batches, steps, inputs, units;
+    int32_t in_batch, in_step, out_batch, out_step; /* values from one to the next */
+    int32_t in_zero, hidden_zero;
+    int32_t forget_multiplier, forget_shift, input_multiplier, input_shift;
+    int32_t hidden_multiplier, hidden_shift;
+    int32_t tanh_multiplier, tanh_shift; /* bring the cell to 3 * 2^12 for 1 */
+    int32_t cell_clip;
+    const int8_t *input_weights;  /* [4][units][inputs] */
+    const int8_t *hidden_weights; /* [4][units][units] */
+    const int32_t *bias;          /* [4][units] */
+    const int32_t *multiplier;    /* [2][4]: of the input weights, of the hidden weights */
+    const int32_t *shift;
+    const int16_t *sigmoid; /* 256: about 65536 / (1 + exp(-i / 24)) - 32768 */
+};
+
+TM_KERNEL int32_t lstm_s8_clamp(int32_t v)
+{
+    return tm_clamp(v, -32768, 32767);
+}
+
+TM_KERNEL int32_t lstm_s8_table(const int16_t *sigmoid, int32_t x, int32_t bits)
+{
+    const int32_t at = x >> bits, low = sigmoid[at] + 32768, high = sigmoid[at + 1] + 32768;
+    return (low << bits) + (x & ((1 << bits) - 1)) * (high - low);
+}
+
+/* Of x, 3 * 2^12 for 1; the result has 2^15 for 1. */
+TM_KERNEL int32_t lstm_s8_sigmoid(const int16_t *sigmoid, int32_t x)
+{
+    const int32_t size = x < 0 ? -x : x;
+    const int32_t v = size >> 9 >= 255 ? 0x7fff << 10 : lstm_s8_table(sigmoid, size, 9);
+    return (x >= 0 ? v + (1 << 9) : (1 << 25) - v + (1 << 9) - 1) >> 10;
+}
+
+/* Of x, 3 * 2^12 for 1; the result has 2^15 for 1: twice the sigmoid of twice x, less 1. */
+TM_KERNEL int32_t lstm_s8_tanh(const int16_t *sigmoid, int32_t x)
+{
+    const int32_t size = x < 0 ? -x : x;
+    const int32_t v = size >> 8 >= 255 ? 0xffff << 8 : lstm_s8_table(sigmoid, size, 8);
+    return (x >= 0 ? v - (1 << 23) + (1 << 7) : -v + (1 << 23) + (1 << 7) - 1) >> 8;
+}
+
+TM_KERNEL int32_t lstm_s8_dot(const int8_t *w, const int8_t *a, int32_t zero, int32_t count)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < count; i++)
+        sum += w[i] * (a[i] - zero);
+    return sum;
+}
+
+/* What unit u puts into a gate, 2^12 for 1. */
+TM_KERNEL int32_t lstm_s8_gate(const struct lstm_s8 *p, int32_t gate, int32_t u, const int8_t *a,
+                               const int8_t *hidden)
+{
+    const int32_t row = gate * p->units + u;
+    const int32_t x = lstm_s8_dot(p->input_weights + row * p->inputs, a, p->in_zero, p->inputs);
+    const int32_t h =
+        lstm_s8_dot(p->hidden_weights + row * p->units, hidden, p->hidden_zero, p->units);
+    return lstm_s8_clamp(
+        lstm_s8_clamp(tm_rescale(x + p->bias[row], p->multiplier[gate], p->shift[gate])) +
+        lstm_s8_clamp(tm_rescale(h, p->multiplier[4 + gate], p->shift[4 + gate])));
+}
+
+/* One step of one batch item; the new hidden state goes to `to`, which is not `hidden`. */
+TM_KERNEL void lstm_s8_step(const struct lstm_s8 *p, const int8_t *a, const int8_t *hidden,
+                            int16_t *cell, int8_t *to)
+{
+    for (int32_t u = 0; u < p->units; u++) {
+        const int32_t input = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 0, u, a, hidden));
+        const int32_t forget = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 1, u, a, hidden));
+        const int32_t fresh = lstm_s8_tanh(p->sigmoid, 3 * lstm_s8_gate(p, 2, u, a, hidden));
+        const int32_t output = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 3, u, a, hidden));
+        const int32_t kept = tm_rescale(forget * cell[u], p->forget_multiplier, p->forget_shift);
+        const int32_t added = tm_rescale(input * fresh, p->input_multiplier, p->input_shift);
+        const int32_t sum = lstm_s8_clamp(lstm_s8_clamp(kept) + lstm_s8_clamp(added));
+        cell[u] = (int16_t)tm_clamp(sum, -p->cell_clip - (p->cell_clip == 32767), p->cell_clip);
+        const int32_t round = p->tanh_shift > 0 ? 1 << (p->tanh_shift - 1) : 0;
+        const int32_t scaled = (cell[u] * p->tanh_multiplier + round) >> p->tanh_shift;
+        const int32_t v = tm_rescale(lstm_s8_tanh(p->sigmoid, scaled) * output,
+                                     p->hidden_multiplier, p->hidden_shift);
+        to[u] = (int8_t)tm_clamp(v + p->hidden_zero, -128, 127);
+    }
+}
+
+TM_KERNEL void lstm_s8(const struct lstm_s8 *p, int32_t y0, int32_t y1, struct tm_in in,
+                       struct tm_out out, struct tm_out hidden, struct tm_out cell, void *scratch)
+{
+    (void)y0, (void)y1, (void)scratch;
+    for (int32_t n = 0; n < p->batches; n++) {
+        int8_t *state = (int8_t *)hidden.base + n * p->units;
+        for (int32_t t = 0; t < p->steps; t++) {
+            int8_t *to = (int8_t *)out.base + n * p->out_batch + t * p->out_step;
+            lstm_s8_step(p, (const int8_t *)in.base + n * p->in_batch + t * p->in_step, state,
+                         (int16_t *)cell.base + n * p->units, to);
+            memcpy(state, to, (size_t)p->units);
+        }
+    }
+}
+
+#endif
