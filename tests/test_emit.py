@@ -28,6 +28,7 @@ INT8_MODELS = (
     "ic01_resnet8_int8",
     "kws01_dscnn_int8",
     "micro_speech_int8",
+    "mnist_lstm_int8",
     "sww01_dscnn1d_int8",
     "vww01_mobilenet_int8",
 )

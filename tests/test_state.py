@@ -1,0 +1,80 @@
+"""State: kept from one run to the next, and brought back by a reset."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.executor import Executor
+from tests.oracle import random_inputs
+from tests.pick import Seeded
+from tests.test_ops import case
+from tinyml import emit, tflite
+from tinyml.engines import aot
+from tinyml.plan import Plan
+
+STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+
+
+class Library:
+    """A generated model as a shared library, for its init, run and reset."""
+
+    def __init__(self, plan: Plan, blob: bytes, folder: Path) -> None:
+        model = emit.model_of(plan, "net", blob)
+        emit.emit(model, folder)
+        path = folder / "net.so"
+        flags = ("-shared", "-fPIC", "-std=c11", "-Wall", "-Wextra", "-Werror")
+        includes = ("-I", folder, "-I", folder / "include")
+        subprocess.run(["cc", *flags, *includes, folder / "model.c", "-o", path], check=True)
+        self.c = ctypes.CDLL(str(path))
+        self.ports = [
+            getattr(self.c, f"net_{kind}_{port.symbol}")
+            for kind, port in (("input", model.inputs[0]), ("output", model.outputs[0]))
+        ]
+        for port in self.ports:
+            port.restype = ctypes.c_void_p
+        self.output = model.outputs[0].tensor
+
+    def __call__(self, value: np.ndarray) -> np.ndarray:
+        ctypes.memmove(self.ports[0](), value.ctypes.data, value.nbytes)
+        self.c.net_run()
+        raw = ctypes.string_at(self.ports[1](), self.output.nbytes)
+        return np.frombuffer(raw, self.output.dtype).reshape(self.output.shape)
+
+
+@pytest.mark.parametrize("op", STATEFUL)
+def test_a_reset_brings_back_the_first_answers(op: str, tmp_path: Path) -> None:
+    blob = case(op, Seeded(3))
+    plan = aot.plan(tflite.parse(blob))
+    rng = np.random.default_rng(0)
+    runs = [random_inputs(plan.graph, rng)[0] for _ in range(3)]
+    executor, library = Executor(plan), Library(plan, blob, tmp_path)
+    library.c.net_init()
+    first = [executor([x])[0] for x in runs]
+    assert all((library(x) == want).all() for x, want in zip(runs, first, strict=True))
+    library.c.net_reset()
+    executor.reset()
+    for x, want in zip(runs, first, strict=True):
+        assert (library(x) == want).all()
+        assert (executor([x])[0] == want).all()
+
+
+@pytest.mark.parametrize("op", STATEFUL)
+def test_state_shares_its_place_with_nothing(op: str) -> None:
+    for seed in range(10):
+        plan = aot.plan(tflite.parse(case(op, Seeded(seed))))
+        states = [slot for slot, _ in plan.states]
+        assert states
+        for state in states:
+            for other in set(plan.slots.values()) - {state}:
+                apart = other.offset + other.size <= state.offset
+                assert apart or state.offset + state.size <= other.offset
+
+
+def test_models_without_state_reset_nothing() -> None:
+    plan = aot.plan(tflite.parse(case("CONV_2D", Seeded(0))))
+    assert plan.states == ()
