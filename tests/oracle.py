@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 # What LiteRT has and TFLite-Micro lacks.
-LITERT_ONLY = frozenset({"GELU", "RELU_0_TO_1", "RELU_N1_TO_1", "SCATTER_ND", "TILE", "WHERE"})
+LITERT_ONLY = frozenset(
+    {"GELU", "REDUCE_ANY", "RELU_0_TO_1", "RELU_N1_TO_1", "SCATTER_ND", "TILE", "WHERE"}
+)
 _BELOW = re.compile(r"below_(\d+)")
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tests.modelfile import ModelFile
 from tests.pick import Pick
+
+from . import _unary
 
 
 def case(pick: Pick) -> bytes:
-    shape = (*pick.choice([(1,), (1, 3), (2, 2), (1, 2, 2)]), pick.integer(1, 40))
-    m = ModelFile()
-    x = m.input(shape, scale=pick.scale(), zero_point=pick.zero_point())
-    y = m.output(shape, scale=1 / 256, zero_point=-128)
-    m.op("SOFTMAX", [x], [y], "SoftmaxOptions", beta=pick.choice([1.0, 1.0, 0.5, 3.0]))
-    return m.finish()
+    shape = [*pick.choice([(1,), (1, 3), (2, 2), (1, 2, 2)]), pick.integer(1, 40)]
+    x, y = _unary.FLOAT, _unary.FLOAT
+    if pick.integer(0, 3):
+        x, y = _unary.any_scales(pick)[0], {"scale": 1 / 256, "zero_point": -128}
+    beta = pick.choice([1.0, 1.0, 0.5, 3.0])
+    return _unary.case("SOFTMAX", shape, x, y, "SoftmaxOptions", beta=beta)

@@ -1,15 +1,15 @@
-"""SOFTMAX over the last dimension: int8."""
+"""SOFTMAX over the last dimension: int8 or float32."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import softmax_exponentials
-from . import Call, Kernel, Op, Window, field_of, int8_only, operand, register
+from . import Call, Kernel, Op, _channels, field_of, one_type, operand, register
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ def read(o: Table | None) -> Attrs:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = int8_only(node, graph, [0], 1)
+    refusals = one_type(node, graph, [0], 1, ("int8", "float32"))
     if refusals:
         return refusals
     x, y = operand(node, graph, 0), graph.outs(node)[0]
     if x.shape != y.shape or not x.shape:
         return ["its input and output have different shapes"]
+    if x.dtype == np.float32:
+        return []
     if y.scale != 1 / 256 or y.zero_point != -128:
         return [f"its output has scale {y.scale:g}, zero point {y.zero_point}, not 1/256, -128"]
     # Below this the exponent of one step no longer fits the fixed-point format.
@@ -40,30 +42,22 @@ def check(node: Node, graph: Graph) -> list[str]:
 
 
 def lower(node: Node, graph: Graph) -> Call:
-    x, y = operand(node, graph, 0), graph.outs(node)[0]
-    n, h, w, c = y.nhwc
+    x = operand(node, graph, 0)
+    if x.dtype == np.float32:
+        return _channels.call("softmax_f32", node, graph, {"beta": node.attrs.beta})
     table = softmax_exponentials(node.attrs.beta, x.scale)
-    return Call(
-        "softmax_s8",
-        (x.name,),
-        (y.name,),
-        rows=h,
-        batches=n,
-        window=Window(),
-        in_place=(0,),
-        params={"width": w, "channels": c},
-        constants={"exponentials": np.ascontiguousarray(table)},
-    )
+    call = _channels.call("softmax_s8", node, graph, {})
+    return replace(call, constants={"exponentials": np.ascontiguousarray(table)})
 
 
 register(
     Op(
         "SOFTMAX",
         check,
-        (Kernel("softmax_s8", lower),),
+        (Kernel("softmax_s8 / softmax_f32", lower),),
         read,
         options=9,
         resolver="AddSoftmax",
-        doc="int8, output scale 1/256 and zero point -128; at most 4095 values",
+        doc="int8, output scale 1/256 and zero point -128, at most 4095 values; or float32",
     )
 )

@@ -1,0 +1,45 @@
+"""Cases of the reductions: axes counted from either end, kept or dropped; int8 or float32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.modelfile import ModelFile
+from tests.pick import Pick
+
+
+def case(pick: Pick, name: str, kind: str = "", one_scale: bool = False) -> bytes:
+    rank = pick.choice([4, 4, 3, 2, 5])
+    shape = [pick.integer(1, 6 if rank < 5 else 3) for _ in range(rank)]
+    shape[0] = pick.choice([1, 1, 2])
+    if rank == 4 and pick.integer(0, 1):
+        axes = [1, 2]
+    elif rank == 5:
+        axes = pick.choice([[2, 3], [0, 1, 4], [4], [1, 2]])
+    else:
+        axes = [i for i in range(rank) if pick.integer(0, 1)] or [rank - 1]
+    keep = bool(pick.integer(0, 1))
+    out = [1 if i in axes else d for i, d in enumerate(shape) if keep or i not in axes]
+    if pick.integer(0, 2) == 0:
+        axes = [a - rank for a in axes]
+    x_kind, y_kind = _kinds(pick, kind, one_scale, name, shape, out)
+    m = ModelFile()
+    x, y = m.input(shape, **x_kind), m.output(out, **y_kind)
+    m.op(name, [x, m.constant(np.array(axes, np.int32))], [y], "ReducerOptions", keepDims=keep)
+    return m.finish()
+
+
+def _kinds(
+    pick: Pick, kind: str, one_scale: bool, name: str, shape: list[int], out: list[int]
+) -> tuple[dict[str, object], dict[str, object]]:
+    kind = kind or pick.choice(["int8", "int8", "int8", "float32"])
+    if kind != "int8":
+        return {"dtype": kind}, {"dtype": kind}
+    scale = pick.scale()
+    x = {"scale": scale, "zero_point": pick.zero_point()}
+    if one_scale:
+        return x, x
+    factor = 1 if pick.integer(0, 1) else pick.factor()
+    if name == "SUM":
+        factor *= (np.prod(shape) / max(np.prod(out), 1)) ** 0.5
+    return x, {"scale": scale * float(factor), "zero_point": pick.zero_point()}

@@ -1,0 +1,11 @@
+"""REDUCE_ALL cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _reduce
+
+
+def case(pick: Pick) -> bytes:
+    return _reduce.case(pick, "REDUCE_ALL", "bool")
