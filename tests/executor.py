@@ -36,6 +36,11 @@ def kernel_names() -> list[str]:
     return sorted(p.stem for p in (FIRMWARE / "kernels").glob("*.h"))
 
 
+def portable_kernels() -> list[str]:
+    """Those that need no special instructions, so that they run here too."""
+    return [name for name in kernel_names() if "__" not in name]
+
+
 @functools.cache
 def _header(kernel: str) -> str:
     return (FIRMWARE / "kernels" / f"{kernel}.h").read_text()
@@ -60,7 +65,7 @@ def _struct(kernel: str) -> type[ctypes.Structure]:
 def library() -> ctypes.CDLL:
     folder = Path(tempfile.mkdtemp(prefix="tinyml-kernels-"))
     lines = []
-    for kernel in kernel_names():
+    for kernel in portable_kernels():
         signature = re.search(rf"TM_KERNEL void {kernel}\((.*?)\)", _header(kernel), re.S)
         assert signature, kernel
         parameters = " ".join(signature.group(1).split())

@@ -54,7 +54,7 @@ def c_number(value: int | float) -> str:
 def c_values(array: Array) -> str:
     """The items of an array as the inside of a C initialiser, sixteen to a line."""
     flat = array.reshape(-1).tolist()
-    literal = c_number if array.dtype.kind == "f" or array.dtype.itemsize > 2 else str
+    literal = str if array.dtype.kind in "iu" and array.dtype.itemsize < 4 else c_number
     lines = (flat[i : i + _PER_LINE] for i in range(0, len(flat), _PER_LINE))
     return ",\n    ".join(", ".join(map(literal, line)) for line in lines)
 

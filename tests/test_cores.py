@@ -1,0 +1,60 @@
+"""A fixed sample of every operator on emulated cores, where the variants for a core are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.executor import kernel_names
+from tests.pick import Seeded
+from tests.target import check_on_core
+from tests.test_ops import case
+from tinyml import tflite
+from tinyml.board import load_board
+from tinyml.ops import OPS
+
+CORES = ("mps2_an385", "mps2_an386", "mps3_an547")
+VARIANT_CASES = 12
+CASES = 2
+
+
+def variants(op: str, board: str) -> set[str]:
+    """The kernels of an operator that only cores with special instructions can run."""
+    isa = load_board(board).isa
+    return {k.name for k in OPS[op].kernels if k.isa and k.isa <= isa}
+
+
+def sample(op: str, count: int) -> list[bytes]:
+    """Cases without float outputs: those are compared byte by byte, which floats need not pass."""
+    found: list[bytes] = []
+    for seed in range(100, 200):
+        blob = case(op, Seeded(seed))
+        graph = tflite.parse(blob)
+        if all(graph.tensors[o].dtype.kind != "f" for o in graph.outputs):
+            found.append(blob)
+        if len(found) == count:
+            break
+    return found
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", CORES)
+def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> None:
+    plain = [op for op in sorted(OPS) if not variants(op, board)]
+    check_on_core(board, [blob for op in plain for blob in sample(op, CASES)], tmp_path)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("board", "op"), [(b, op) for b in CORES for op in sorted(OPS) if variants(op, b)]
+)
+def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
+    used = check_on_core(board, sample(op, VARIANT_CASES), tmp_path)
+    missing = variants(op, board) - set().union(*used)
+    assert not missing, f"no case uses {missing}"
+
+
+def test_every_variant_runs_on_one_of_the_cores() -> None:
+    special = {name for name in kernel_names() if "__" in name}
+    assert special == set().union(*(variants(op, b) for op in OPS for b in CORES))
