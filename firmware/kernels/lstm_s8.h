@@ -13,7 +13,7 @@ struct lstm_s8 {
     int32_t forget_multiplier, forget_shift, input_multiplier, input_shift;
     int32_t hidden_multiplier, hidden_shift;
     int32_t tanh_multiplier, tanh_shift; /* bring the cell to 3 * 2^12 for 1 */
-    int32_t cell_clip;
+    int32_t cell_min, cell_max;
     const int8_t *input_weights;  /* [4][units][inputs] */
     const int8_t *hidden_weights; /* [4][units][units] */
     const int32_t *bias;          /* [4][units] */
@@ -82,7 +82,7 @@ TM_KERNEL void lstm_s8_step(const struct lstm_s8 *p, const int8_t *a, const int8
         const int32_t kept = tm_rescale(forget * cell[u], p->forget_multiplier, p->forget_shift);
         const int32_t added = tm_rescale(input * fresh, p->input_multiplier, p->input_shift);
         const int32_t sum = lstm_s8_clamp(lstm_s8_clamp(kept) + lstm_s8_clamp(added));
-        cell[u] = (int16_t)tm_clamp(sum, -p->cell_clip - (p->cell_clip == 32767), p->cell_clip);
+        cell[u] = (int16_t)tm_clamp(sum, p->cell_min, p->cell_max);
         const int32_t round = p->tanh_shift > 0 ? 1 << (p->tanh_shift - 1) : 0;
         const int32_t scaled = (cell[u] * p->tanh_multiplier + round) >> p->tanh_shift;
         const int32_t v = tm_rescale(lstm_s8_tanh(p->sigmoid, scaled) * output,

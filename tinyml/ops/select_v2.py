@@ -45,7 +45,7 @@ def lower(node: Node, graph: Graph) -> Call:
     sizes = (1,) * (_RANK - len(shape)) + shape
     names = ("when", "yes", "no")
     return Call(
-        "select",
+        "choose",
         tuple(t.name for t in tensors),
         (y.name,),
         rows=1,
@@ -59,7 +59,7 @@ register(
     Op(
         "SELECT_V2",
         check,
-        (Kernel("select", lower),),
+        (Kernel("choose", lower),),
         options=98,
         resolver="AddSelectV2",
         doc="any type; broadcasting over at most five dimensions",

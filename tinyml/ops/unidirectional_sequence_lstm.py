@@ -142,7 +142,8 @@ def _cell_params(cell: Tensor, hidden: Tensor, clip: float) -> dict[str, int]:
     out = multiplier_shift(_OUTPUT_SCALE * _OUTPUT_SCALE / hidden.scale)
     # The cell's scale counts as the nearest power of two; 3 * 2^12 is what tanh takes for 1.
     left = 12 + round_half_away(math.log2(cell.scale))
-    bound = 32767 if clip <= 0 else int(min(clip / cell.scale, 32767.0))
+    bound = int(min(clip / cell.scale, 32767.0))
+    low, high = (-bound, bound) if clip > 0 else (-32768, 32767)
     return {
         "forget_multiplier": forget[0],
         "forget_shift": forget[1],
@@ -152,7 +153,8 @@ def _cell_params(cell: Tensor, hidden: Tensor, clip: float) -> dict[str, int]:
         "hidden_shift": out[1],
         "tanh_multiplier": 3 << max(left, 0),
         "tanh_shift": max(-left, 0),
-        "cell_clip": bound,
+        "cell_min": low,
+        "cell_max": high,
     }
 
 
