@@ -1,0 +1,1 @@
+"""Byte-level emulators of instruments: independent of the drivers that they test."""

@@ -1,0 +1,78 @@
+"""Energy where there is no meter: the board file's current times the measured latency. A guess."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..board import Board
+from ..errors import BoardError, InputError
+from ..results import Run, write_atomically
+
+NOTE = (
+    "estimated, not measured: a typical current from the source below times the measured latency; "
+    "memory, peripherals, board and sample make it wrong by a factor of two and more"
+)
+
+
+@dataclass(frozen=True)
+class EnergyEstimate:
+    """What an inference may cost. No field is called like one of a measured result."""
+
+    board: str
+    model: str
+    model_hash: str
+    supply_v: float
+    active_ma: float
+    source: str
+    latency_s: float
+    latency_validity: str
+
+    @property
+    def estimated_j(self) -> float:
+        """Joules per inference: supply * current * latency."""
+        return self.supply_v * self.active_ma * 1e-3 * self.latency_s
+
+    def to_json(self) -> str:
+        values = asdict(self)
+        values["kind"] = "estimated"
+        values["note"] = NOTE
+        values["estimated_energy_per_inference_j"] = self.estimated_j
+        return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def save(self, path: Path) -> None:
+        """`path` must say so in its name, too."""
+        if "estimated" not in path.name:
+            raise ValueError(f"{path.name} does not say that it is an estimate")
+        write_atomically(path, self.to_json())
+
+
+def estimate_energy(board: Board, run: Run) -> EnergyEstimate:
+    """From the board's sourced current and a latency measured on that board.
+
+    BoardError where the board file has no current; InputError where the run has no latency, as on
+    an emulator, or is of another board.
+    """
+    if run.board != board.name:
+        raise InputError(f"the run is of board {run.board}, not {board.name}")
+    if board.power is None or board.power.active_ma is None:
+        raise BoardError(
+            f"board {board.name} has no [power] active_ma with a source",
+            hint="without one there is nothing to estimate from: measure, see docs/METERS.md",
+        )
+    if run.milliseconds is None or run.validity == "invalid":
+        raise InputError(
+            f"the run on {run.board} has no valid latency of a board (probe {run.probe})",
+            hint="an emulator's instruction counts say nothing about time or energy",
+        )
+    return EnergyEstimate(
+        board=board.name,
+        model=run.model,
+        model_hash=run.model_hash,
+        supply_v=board.power.supply_v,
+        active_ma=board.power.active_ma,
+        source=board.power.source,
+        latency_s=run.milliseconds / 1e3,
+        latency_validity=run.validity,
+    )
