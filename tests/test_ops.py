@@ -36,8 +36,9 @@ def case(op: str, pick: Pick) -> bytes:
 def check_equal(
     blob: bytes, seed: int, runs: int = 2, litert: bool = False, ulps: float = 0
 ) -> None:
+    """Run a model and its reference on the same inputs; float32 weights are welcome."""
     graph = tflite.parse(blob)
-    executor = Executor(aot.plan(graph))
+    executor = Executor(aot.plan(graph, floats=True))
     oracle = Litert(blob) if litert else reference(blob, [n.op for n in graph.nodes])
     rng = np.random.default_rng(seed)
     for _ in range(runs):
@@ -60,6 +61,14 @@ def test_samples_equal_tflm(op: str) -> None:
 def test_drawn_cases_equal_tflm(op: str, data: st.DataObject) -> None:
     more = cases(op)
     check_equal(case(op, Drawn(data)), seed=1, ulps=getattr(more, "ULPS", 0))
+
+
+@pytest.mark.parametrize("op", sorted(OPS))
+def test_float_layers_equal_tflm(op: str) -> None:
+    """A case module of an operator with weights has `float_case`, for float32 ones."""
+    more = cases(op)
+    for seed in range(SAMPLES if hasattr(more, "float_case") else 0):
+        check_equal(more.float_case(Seeded(seed)), seed, ulps=getattr(more, "ULPS", 0))
 
 
 @pytest.mark.parametrize("op", sorted(OPS))

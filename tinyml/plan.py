@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import memory
-from .graph import Graph, Node, Tensor
+from .graph import Array, Graph, Node, Tensor
 from .memory import Buffer, Slot
-from .ops import OPS, Call, Kernel, Window
+from .ops import OPS, Call, Kernel, Window, operand
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,15 @@ class View:
     row_bytes: int
     batch_bytes: int
     ring: int
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a variable lies, and what a reset puts there: these values, or this byte throughout."""
+
+    slot: Slot
+    byte: int
+    initial: Array | None
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,10 @@ class Plan:
         return None if slot is None else slot.offset
 
     @property
-    def states(self) -> tuple[tuple[Slot, int], ...]:
-        """Where each variable lies, and the byte a reset fills it with (as TFLite-Micro does)."""
+    def states(self) -> tuple[State, ...]:
         tensors = (self.graph.tensors[n] for n in self.slots if n in self.graph.tensors)
-        return tuple((self.slots[t.name], _reset_byte(t)) for t in tensors if t.variable)
+        variables = (t for t in tensors if t.variable)
+        return tuple(State(self.slots[t.name], _reset_byte(t), t.initial) for t in variables)
 
     def live_bytes(self) -> list[int]:
         """Bytes alive while the inputs are filled, during each item, and behind the last."""
@@ -135,6 +144,7 @@ class Plan:
 
 
 def _reset_byte(variable: Tensor) -> int:
+    """Zero, or in int8 the zero point, as TFLite-Micro has it."""
     return variable.zero_point if variable.dtype == np.int8 and variable.quant else 0
 
 
@@ -212,6 +222,8 @@ def choose(node: Node, graph: Graph, isa: frozenset[str]) -> tuple[Kernel, str]:
     """The first kernel the core and the shapes allow, and why it was not an earlier one."""
     passed: list[str] = []
     for kernel in OPS[node.op].kernels:
+        if kernel.dtype and operand(node, graph, 0).dtype != kernel.dtype:
+            continue
         missing = sorted(kernel.isa - isa)
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
         if refusal is None:

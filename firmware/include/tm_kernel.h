@@ -57,6 +57,11 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
+static inline float tm_max_f32(float a, float b)
+{
+    return a < b ? b : a;
+}
+
 static inline float tm_clamp_f32(float v, float lo, float hi)
 {
     return v < lo ? lo : v > hi ? hi : v;

@@ -1,4 +1,4 @@
-"""Cases of the two pooling operators."""
+"""Cases of the pooling operators."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick, name: str) -> bytes:
+def case(pick: Pick, name: str, kind: str = "") -> bytes:
     g = _shared.window(pick, dilated=False)
     channels, batch = pick.integer(1, 9), pick.choice([1, 1, 2])
     quant = {"scale": pick.scale(), "zero_point": pick.zero_point()}
+    if (kind or pick.choice(["int8", "int8", "int8", "float32"])) == "float32":
+        quant = {"dtype": "float32"}
     m = ModelFile()
     x = m.input((batch, *g["size"], channels), **quant)
     y = m.output((batch, *g["out"], channels), **quant)

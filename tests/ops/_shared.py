@@ -60,3 +60,26 @@ def weighted(
         indices.append(m.constant(bias, scale=bias_scale, axis=0, name="layer/bias"))
     out_scale = in_scale * float(scales.max()) * 80 * taps**0.5 * pick.factor()
     return indices, float(np.float32(out_scale))
+
+
+def layer(
+    pick: Pick,
+    m: ModelFile,
+    x_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    axis: int,
+    taps: int,
+    floats: bool,
+) -> tuple[list[int], int]:
+    """Inputs and output of an operator with weights of `shape`, in int8 or float32."""
+    if not floats:
+        x = m.input(x_shape, scale=pick.scale(), zero_point=pick.zero_point())
+        inputs, scale = weighted(pick, m, x, shape, axis, taps)
+        return inputs, m.output(y_shape, scale=scale, zero_point=pick.zero_point())
+    rng = pick.rng()
+    inputs = [m.input(x_shape, dtype="float32")]
+    inputs.append(m.constant(rng.normal(0, 1, shape).astype(np.float32)))
+    if pick.integer(0, 3):
+        inputs.append(m.constant(rng.normal(0, 1, shape[axis]).astype(np.float32)))
+    return inputs, m.output(y_shape, dtype="float32")

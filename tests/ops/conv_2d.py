@@ -8,19 +8,17 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, floats: bool = False) -> bytes:
     g = _shared.window(pick, dilated=True)
     groups = pick.choice([1, 1, 1, 2, 3])
     group_in, group_out = pick.integer(1, 9), pick.integer(1, 5)
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
-    x = m.input(
-        (batch, *g["size"], groups * group_in), scale=pick.scale(), zero_point=pick.zero_point()
-    )
     taps = g["kernel"][0] * g["kernel"][1] * group_in
     shape = (groups * group_out, *g["kernel"], group_in)
-    inputs, scale = _shared.weighted(pick, m, x, shape, 0, taps)
-    y = m.output((batch, *g["out"], shape[0]), scale=scale, zero_point=pick.zero_point())
+    x_shape = (batch, *g["size"], groups * group_in)
+    y_shape = (batch, *g["out"], shape[0])
+    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 0, taps, floats)
     m.op(
         "CONV_2D",
         inputs,
@@ -34,3 +32,7 @@ def case(pick: Pick) -> bytes:
         fusedActivationFunction=ACTIVATIONS[pick.activation()],
     )
     return m.finish()
+
+
+def float_case(pick: Pick) -> bytes:
+    return case(pick, floats=True)

@@ -8,16 +8,16 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, floats: bool = False) -> bytes:
     g = _shared.window(pick, dilated=True)
     channels, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3])
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
-    x = m.input((batch, *g["size"], channels), scale=pick.scale(), zero_point=pick.zero_point())
     taps = g["kernel"][0] * g["kernel"][1]
     shape = (1, *g["kernel"], channels * multiplier)
-    inputs, scale = _shared.weighted(pick, m, x, shape, 3, taps)
-    y = m.output((batch, *g["out"], shape[3]), scale=scale, zero_point=pick.zero_point())
+    x_shape = (batch, *g["size"], channels)
+    y_shape = (batch, *g["out"], shape[3])
+    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 3, taps, floats)
     m.op(
         "DEPTHWISE_CONV_2D",
         inputs,
@@ -32,3 +32,7 @@ def case(pick: Pick) -> bytes:
         fusedActivationFunction=ACTIVATIONS[pick.activation()],
     )
     return m.finish()
+
+
+def float_case(pick: Pick) -> bytes:
+    return case(pick, floats=True)

@@ -8,13 +8,12 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, floats: bool = False) -> bytes:
     size, units = pick.integer(1, 40), pick.integer(1, 12)
     outer = pick.choice([(1,), (1,), (3,), (1, 5), (2, 2, 3)])
     m = ModelFile()
-    x = m.input((*outer, size), scale=pick.scale(), zero_point=pick.zero_point())
-    inputs, scale = _shared.weighted(pick, m, x, (units, size), 0, size)
-    y = m.output((*outer, units), scale=scale, zero_point=pick.zero_point())
+    x_shape, y_shape = (*outer, size), (*outer, units)
+    inputs, y = _shared.layer(pick, m, x_shape, (units, size), y_shape, 0, size, floats)
     m.op(
         "FULLY_CONNECTED",
         inputs,
@@ -24,3 +23,7 @@ def case(pick: Pick) -> bytes:
         keepNumDims=len(outer) > 1,
     )
     return m.finish()
+
+
+def float_case(pick: Pick) -> bytes:
+    return case(pick, floats=True)

@@ -15,9 +15,12 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 _SHOWN = 5
 
 
-def check(graph: Graph) -> None:
-    """Raise ModelError naming every operator and layer the engine cannot compile."""
-    _check_quantised(graph)
+def check(graph: Graph, floats: bool = False) -> None:
+    """Raise ModelError naming every operator and layer the engine cannot compile.
+
+    Layers with float32 weights are taken for an oversight, unless `floats` says they are meant.
+    """
+    _check_quantised(graph, floats)
     refusals = [r for node in graph.nodes for r in refusals_of(node, graph)]
     if refusals:
         more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
@@ -40,7 +43,7 @@ def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
     return [f"{node.op} (layer {node.label!r}): {r}" for r in op.check(node, graph)]
 
 
-def _check_quantised(graph: Graph) -> None:
+def _check_quantised(graph: Graph, floats: bool) -> None:
     """Float and hybrid models are told apart, since the ways out differ."""
     for node in graph.nodes:
         ins = [t for t in graph.ins(node)[:2] if t is not None]
@@ -53,13 +56,15 @@ def _check_quantised(graph: Graph) -> None:
                 hint="convert again with calibration data: tinyml quantize MODEL "
                 "--calibration data.npz",
             )
+        if floats:
+            continue
         raise ModelError(
             f"the model is not quantised: layer {node.label!r} ({node.op}) is float32",
             hint="quantise it to int8: tinyml quantize MODEL --calibration data.npz",
         )
 
 
-def plan(graph: Graph, isa: frozenset[str] = frozenset()) -> Plan:
+def plan(graph: Graph, isa: frozenset[str] = frozenset(), floats: bool = False) -> Plan:
     """Check and plan a graph for a core with these instruction sets."""
-    check(graph)
+    check(graph, floats)
     return make_plan(graph, isa)

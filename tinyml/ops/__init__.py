@@ -55,13 +55,15 @@ class Call:
 class Kernel:
     """One way to compute an operator: what it needs of the core, and when it applies.
 
-    `fits` gives the reason it does not apply to a node, or None.
+    `fits` gives the reason it does not apply to a node, or None. A kernel of a `dtype` is for
+    nodes whose first input has that type, and is not considered for others.
     """
 
     name: str
     lower: Callable[[Node, Graph], Call]
     isa: frozenset[str] = frozenset()
     fits: Callable[[Node, Graph], str | None] = lambda node, graph: None
+    dtype: str = ""
 
 
 def _nothing(options: Table | None) -> Any:

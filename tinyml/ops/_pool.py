@@ -1,13 +1,16 @@
-"""What the two pooling operators share."""
+"""What the pooling operators share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import activation_range
-from . import Call, _window, activation_of, activation_refusal, field_of, int8_only, operand
+from . import Call, _window, activation_of, activation_refusal, field_of, one_type, operand
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,13 @@ def read(o: Table | None) -> Attrs:
     )
 
 
-def check(node: Node, graph: Graph) -> list[str]:
-    refusals = int8_only(node, graph, [0], 1)
+def check(node: Node, graph: Graph, types: Sequence[str] = ("int8", "float32")) -> list[str]:
+    refusals = one_type(node, graph, [0], 1, types)
     if refusals:
         return refusals
     x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
     # TFLite-Micro compares the scales the same way.
-    if abs(x.scale - y.scale) > 1e-6 or x.zero_point != y.zero_point:
+    if x.dtype == np.int8 and (abs(x.scale - y.scale) > 1e-6 or x.zero_point != y.zero_point):
         return ["its input and output have different scales"]
     refusals = _window.window_refusals(x, y, a.kernel, a.stride, (1, 1), a.same)
     if not refusals and x.shape[3] != y.shape[3]:
@@ -44,7 +47,10 @@ def check(node: Node, graph: Graph) -> list[str]:
 def call(kernel: str, node: Node, graph: Graph) -> Call:
     x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
     g = _window.geometry(x, y, a.kernel, a.stride, (1, 1), a.same)
-    lo, hi = activation_range(a.activation, y.scale, y.zero_point)
+    bounds: Mapping[str, int | float] = _window.float_bounds(a.activation)
+    if x.dtype == np.int8:
+        low, high = activation_range(a.activation, y.scale, y.zero_point)
+        bounds = {"act_min": low, "act_max": high}
     return Call(
         kernel,
         (x.name,),
@@ -52,5 +58,5 @@ def call(kernel: str, node: Node, graph: Graph) -> Call:
         rows=y.shape[1],
         batches=y.shape[0],
         window=g.window,
-        params={**g.params(x, y), "act_min": lo, "act_max": hi},
+        params={**g.params(x, y), **bounds},
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph import Array, Graph, Node, Tensor
-from ..quant import multiplier_shift
-from . import Window
+from ..quant import float_range, multiplier_shift
+from . import Window, operand
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,18 @@ def window_refusals(
 
 
 def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
-    """Refusals unless inputs 1 and 2 are constant int8 weights and an int32 bias or none."""
+    """Refusals unless inputs 1 and 2 are constant weights, and a bias or none, to suit input 0.
+
+    To int8 belong int8 weights and an int32 bias, to float32 both in float32.
+    """
     ins = graph.ins(node)
     weights, bias = ins[1], ins[2] if len(ins) > 2 else None
     if weights is None or weights.data is None:
         return ["its weights are computed, not constant"]
+    if ins[0] is not None and ins[0].dtype == np.float32:
+        if weights.dtype != np.float32:
+            return [f"its weights are {weights.dtype.name} where its input is float32"]
+        return _bias_refusals(bias, "float32", weights.shape[axis])
     if weights.dtype != np.int8:
         return [f"its weights are {weights.dtype.name}; the engine has int8 weights"]
     quant = weights.quant
@@ -95,10 +102,12 @@ def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
         return ["its weights are not quantised symmetrically (zero point 0)"]
     if quant.per_channel and (quant.axis != axis or len(quant.scale) != weights.shape[axis]):
         return [f"its weights have scales along axis {quant.axis}; it needs axis {axis}"]
-    if bias is not None and (
-        bias.data is None or bias.dtype != np.int32 or bias.count != weights.shape[axis]
-    ):
-        return [f"its bias is not a constant of {weights.shape[axis]} int32 values"]
+    return _bias_refusals(bias, "int32", weights.shape[axis])
+
+
+def _bias_refusals(bias: Tensor | None, kind: str, count: int) -> list[str]:
+    if bias is not None and (bias.data is None or bias.dtype != kind or bias.count != count):
+        return [f"its bias is not a constant of {count} {kind} values"]
     return []
 
 
@@ -106,7 +115,8 @@ def bias_of(node: Node, graph: Graph, count: int) -> Array:
     """The bias, or zeros: the converter drops a bias that is all zero."""
     bias = graph.ins(node)[2] if len(node.inputs) > 2 else None
     if bias is None or bias.data is None:
-        return np.zeros(count, np.int32)
+        is_float = operand(node, graph, 0).dtype == np.float32
+        return np.zeros(count, np.float32 if is_float else np.int32)
     return bias.data.reshape(-1)
 
 
@@ -119,3 +129,8 @@ def channel_scales(x: Tensor, weights: Tensor, y: Tensor, count: int) -> dict[st
         "multiplier": np.array([m for m, _ in pairs], np.int32),
         "shift": np.array([s for _, s in pairs], np.int32),
     }
+
+
+def float_bounds(activation: str) -> dict[str, float]:
+    low, high = float_range(activation)
+    return {"act_min": low, "act_max": high}

@@ -1,9 +1,13 @@
-"""AVERAGE_POOL_2D: int8."""
+"""AVERAGE_POOL_2D: int8 or float32."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from . import Call, Kernel, Op, _pool, register
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    return _pool.call("average_pool2d_f32", node, graph)
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -14,10 +18,13 @@ register(
     Op(
         "AVERAGE_POOL_2D",
         _pool.check,
-        (Kernel("average_pool2d_s8", lower),),
+        (
+            Kernel("average_pool2d_f32", lower_f32, dtype="float32"),
+            Kernel("average_pool2d_s8", lower),
+        ),
         _pool.read,
         options=5,
         resolver="AddAveragePool2D",
-        doc="int8; input and output of one scale",
+        doc="int8 of one scale, or float32",
     )
 )

@@ -1,4 +1,4 @@
-"""CONV_2D: int8, weights per tensor or per channel, dilation, groups."""
+"""CONV_2D: int8 or float32, weights per tensor or per channel, dilation, groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import (
     activation_of,
     activation_refusal,
     field_of,
-    int8_only,
+    one_type,
     operand,
     register,
 )
@@ -46,7 +46,8 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = int8_only(node, graph, [0], 2) or _window.weights_refusals(node, graph, 0)
+    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
+    refusals = refusals or _window.weights_refusals(node, graph, 0)
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -60,6 +61,34 @@ def check(node: Node, graph: Graph) -> list[str]:
     return _window.window_refusals(
         x, y, kernel, a.stride, a.dilation, a.same
     ) or activation_refusal(a.activation)
+
+
+def _sizes(node: Node, graph: Graph, g: _window.Geometry) -> dict[str, int]:
+    x, w, y = _tensors(node, graph)
+    return {
+        **g.params(x, y),
+        "dil_h": g.dilation[0],
+        "dil_w": g.dilation[1],
+        "group_in": w.shape[3],
+        "group_out": w.shape[0] * w.shape[3] // x.shape[3],
+    }
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    x, w, y = _tensors(node, graph)
+    a = node.attrs
+    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same)
+    assert w.data is not None
+    return Call(
+        "conv2d_f32",
+        (x.name,),
+        (y.name,),
+        rows=y.shape[1],
+        batches=y.shape[0],
+        window=g.window,
+        params={**_sizes(node, graph, g), **_window.float_bounds(a.activation)},
+        constants={"weights": w.data, "bias": _window.bias_of(node, graph, w.shape[0])},
+    )
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -76,11 +105,7 @@ def lower(node: Node, graph: Graph) -> Call:
         batches=y.shape[0],
         window=g.window,
         params={
-            **g.params(x, y),
-            "dil_h": a.dilation[0],
-            "dil_w": a.dilation[1],
-            "group_in": w.shape[3],
-            "group_out": w.shape[0] * w.shape[3] // x.shape[3],
+            **_sizes(node, graph, g),
             "in_zero": x.zero_point,
             "out_zero": y.zero_point,
             "act_min": lo,
@@ -103,11 +128,12 @@ register(
     Op(
         "CONV_2D",
         check,
-        (Kernel("conv2d_s8", lower),),
+        (Kernel("conv2d_f32", lower_f32, dtype="float32"), Kernel("conv2d_s8", lower)),
         read,
         options=1,
         macs=macs,
         resolver="AddConv2D",
-        doc="int8; constant int8 weights, per tensor or per channel; dilation; groups",
+        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        "dilation; groups",
     )
 )

@@ -15,7 +15,7 @@ from . import (
     activation_of,
     activation_refusal,
     field_of,
-    int8_only,
+    one_type,
     operand,
     register,
 )
@@ -48,7 +48,7 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = int8_only(node, graph, [0], 2)
+    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -68,6 +68,33 @@ def check(node: Node, graph: Graph) -> list[str]:
     )
 
 
+def _sizes(node: Node, graph: Graph, g: _window.Geometry) -> dict[str, int]:
+    x, _, y = _tensors(node, graph)
+    return {
+        **g.params(x, y),
+        "dil_h": g.dilation[0],
+        "dil_w": g.dilation[1],
+        "depth_multiplier": node.attrs.multiplier,
+    }
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    x, w, y = _tensors(node, graph)
+    a = node.attrs
+    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same)
+    assert w.data is not None
+    return Call(
+        "depthwise_conv2d_f32",
+        (x.name,),
+        (y.name,),
+        rows=y.shape[1],
+        batches=y.shape[0],
+        window=g.window,
+        params={**_sizes(node, graph, g), **_window.float_bounds(a.activation)},
+        constants={"weights": w.data, "bias": _window.bias_of(node, graph, w.shape[3])},
+    )
+
+
 def lower(node: Node, graph: Graph) -> Call:
     x, w, y = _tensors(node, graph)
     a = node.attrs
@@ -82,10 +109,7 @@ def lower(node: Node, graph: Graph) -> Call:
         batches=y.shape[0],
         window=g.window,
         params={
-            **g.params(x, y),
-            "dil_h": a.dilation[0],
-            "dil_w": a.dilation[1],
-            "depth_multiplier": a.multiplier,
+            **_sizes(node, graph, g),
             "in_zero": x.zero_point,
             "out_zero": y.zero_point,
             "act_min": lo,
@@ -108,11 +132,15 @@ register(
     Op(
         "DEPTHWISE_CONV_2D",
         check,
-        (Kernel("depthwise_conv2d_s8", lower),),
+        (
+            Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            Kernel("depthwise_conv2d_s8", lower),
+        ),
         read,
         options=2,
         macs=macs,
         resolver="AddDepthwiseConv2D",
-        doc="int8; constant int8 weights, per tensor or per channel; depth multiplier; dilation",
+        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        "depth multiplier; dilation",
     )
 )

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED: int8, weights per tensor or per channel, inputs of any rank."""
+"""FULLY_CONNECTED: int8 or float32, weights per tensor or per channel, inputs of any rank."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import (
     activation_of,
     activation_refusal,
     field_of,
-    int8_only,
+    one_type,
     operand,
     register,
 )
@@ -38,7 +38,8 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = int8_only(node, graph, [0], 2) or _window.weights_refusals(node, graph, 0)
+    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
+    refusals = refusals or _window.weights_refusals(node, graph, 0)
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -61,6 +62,24 @@ def _scales(node: Node, graph: Graph) -> dict[str, Array]:
         "multiplier": np.full(w.shape[0], multiplier, np.int32),
         "shift": np.full(w.shape[0], shift, np.int32),
     }
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    x, w, y = _tensors(node, graph)
+    assert w.data is not None
+    return Call(
+        "fully_connected_f32",
+        (x.name,),
+        (y.name,),
+        rows=1,
+        params={
+            "batches": x.count // w.shape[1],
+            "in_n": w.shape[1],
+            "out_n": w.shape[0],
+            **_window.float_bounds(node.attrs.activation),
+        },
+        constants={"weights": w.data, "bias": _window.bias_of(node, graph, w.shape[0])},
+    )
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -98,11 +117,15 @@ register(
     Op(
         "FULLY_CONNECTED",
         check,
-        (Kernel("fully_connected_s8", lower),),
+        (
+            Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            Kernel("fully_connected_s8", lower),
+        ),
         read,
         options=8,
         macs=macs,
         resolver="AddFullyConnected",
-        doc="int8; constant int8 weights, per tensor or per channel; input of any rank",
+        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        "input of any rank",
     )
 )

@@ -1,9 +1,13 @@
-"""MAX_POOL_2D: int8."""
+"""MAX_POOL_2D: int8 or float32."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from . import Call, Kernel, Op, _pool, register
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    return _pool.call("max_pool2d_f32", node, graph)
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -14,10 +18,10 @@ register(
     Op(
         "MAX_POOL_2D",
         _pool.check,
-        (Kernel("max_pool2d_s8", lower),),
+        (Kernel("max_pool2d_f32", lower_f32, dtype="float32"), Kernel("max_pool2d_s8", lower)),
         _pool.read,
         options=5,
         resolver="AddMaxPool2D",
-        doc="int8; input and output of one scale",
+        doc="int8 of one scale, or float32",
     )
 )

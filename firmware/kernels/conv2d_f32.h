@@ -1,0 +1,48 @@
+/* Convolution. Input HWC, weights OHWI (I: channels of one group), output HWC; float32.
+ * Zero padding: taps outside the image are left out. */
+#ifndef TM_KERNELS_CONV2D_F32_H
+#define TM_KERNELS_CONV2D_F32_H
+
+#include "tm_kernel.h"
+
+struct conv2d_f32 {
+    int32_t in_h, in_w, in_c, out_w, out_c;
+    int32_t ker_h, ker_w, stride_h, stride_w, dil_h, dil_w, pad_h, pad_w;
+    int32_t group_in, group_out; /* channels of one group */
+    float act_min, act_max;
+    const float *weights, *bias; /* bias: one per output channel */
+};
+
+TM_KERNEL void conv2d_f32(const struct conv2d_f32 *p, int32_t y0, int32_t y1, struct tm_in in,
+                          struct tm_out out, void *scratch)
+{
+    (void)scratch;
+    for (int32_t y = y0; y < y1; y++) {
+        const int32_t iy = y * p->stride_h - p->pad_h;
+        const int32_t ky0 = tm_first_tap(iy, p->dil_h);
+        const int32_t ky1 = tm_last_tap(iy, p->dil_h, p->ker_h, p->in_h);
+        float *to = tm_out_row(out, y);
+        for (int32_t x = 0; x < p->out_w; x++) {
+            const int32_t ix = x * p->stride_w - p->pad_w;
+            const int32_t kx0 = tm_first_tap(ix, p->dil_w);
+            const int32_t kx1 = tm_last_tap(ix, p->dil_w, p->ker_w, p->in_w);
+            for (int32_t o = 0; o < p->out_c; o++) {
+                const int32_t first = o / p->group_out * p->group_in;
+                float sum = 0.0f;
+                for (int32_t ky = ky0; ky < ky1; ky++) {
+                    const float *row = tm_in_row(in, iy + ky * p->dil_h);
+                    for (int32_t kx = kx0; kx < kx1; kx++) {
+                        const float *a = row + (ix + kx * p->dil_w) * p->in_c + first;
+                        const float *w =
+                            p->weights + ((o * p->ker_h + ky) * p->ker_w + kx) * p->group_in;
+                        for (int32_t i = 0; i < p->group_in; i++)
+                            sum += a[i] * w[i];
+                    }
+                }
+                *to++ = tm_clamp_f32(sum + p->bias[o], p->act_min, p->act_max);
+            }
+        }
+    }
+}
+
+#endif

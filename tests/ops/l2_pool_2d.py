@@ -1,0 +1,11 @@
+"""L2_POOL_2D cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _pool
+
+
+def case(pick: Pick) -> bytes:
+    return _pool.case(pick, "L2_POOL_2D", "float32")
