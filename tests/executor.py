@@ -99,8 +99,12 @@ class Executor:
 
     def reset(self) -> None:
         """Bring all state to what it is before the first run."""
-        for slot, value in self.plan.states:
-            self.arena[slot.offset :][: slot.size] = value & 0xFF
+        for state in self.plan.states:
+            place = self.arena[state.slot.offset :][: state.slot.size]
+            if state.initial is None:
+                place[:] = state.byte & 0xFF
+            else:
+                place[:] = np.frombuffer(state.initial.tobytes(), np.uint8)
 
     def _fill(self, step: Step) -> ctypes.Structure:
         values = dict(step.call.params)
@@ -114,7 +118,8 @@ class Executor:
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         graph, slots = self.plan.graph, self.plan.slots
-        states = [self.arena[s.offset :][: s.size] for s, _ in self.plan.states]
+        places = [state.slot for state in self.plan.states]
+        states = [self.arena[s.offset :][: s.size] for s in places]
         kept = [s.copy() for s in states]
         self.memory[:] = 0xA5
         for state, value in zip(states, kept, strict=True):

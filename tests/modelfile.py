@@ -16,6 +16,7 @@ TYPES = {
     "int64": schema.TensorType.INT64,
     "uint8": schema.TensorType.UINT8,
     "bool": schema.TensorType.BOOL,
+    "resource": schema.TensorType.RESOURCE,
 }
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from tests.executor import Executor
+from tests.modelfile import ModelFile
 from tests.oracle import random_inputs
 from tests.pick import Seeded
 from tests.test_ops import case
 from tinyml import emit, tflite
 from tinyml.engines import aot
+from tinyml.errors import ModelError
 from tinyml.plan import Plan
 
-STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+STATEFUL = ("ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 
 
 class Library:
@@ -67,7 +69,7 @@ def test_a_reset_brings_back_the_first_answers(op: str, tmp_path: Path) -> None:
 def test_state_shares_its_place_with_nothing(op: str) -> None:
     for seed in range(10):
         plan = aot.plan(tflite.parse(case(op, Seeded(seed))))
-        states = [slot for slot, _ in plan.states]
+        states = [state.slot for state in plan.states]
         assert states
         for state in states:
             for other in set(plan.slots.values()) - {state}:
@@ -78,3 +80,25 @@ def test_state_shares_its_place_with_nothing(op: str) -> None:
 def test_models_without_state_reset_nothing() -> None:
     plan = aot.plan(tflite.parse(case("CONV_2D", Seeded(0))))
     assert plan.states == ()
+
+
+def test_a_handle_used_in_another_way_is_refused() -> None:
+    m = ModelFile()
+    handle = m.tensor((), dtype="resource")
+    m.input([1], scale=1.0)
+    m.op("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName=b"v")
+    y = m.output([], dtype="resource")
+    m.op("RESHAPE", [handle], [y], "ReshapeOptions")
+    with pytest.raises(ModelError, match="type resource"):
+        tflite.parse(m.finish())
+
+
+def test_a_variable_has_one_shape() -> None:
+    m = ModelFile()
+    handle = m.tensor((), dtype="resource")
+    x, y = m.input([2], scale=1.0), m.output([3], scale=1.0)
+    m.op("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName=b"v")
+    m.op("ASSIGN_VARIABLE", [handle, x], [], "AssignVariableOptions")
+    m.op("READ_VARIABLE", [handle], [y], "ReadVariableOptions")
+    with pytest.raises(ModelError, match="more than one shape"):
+        tflite.parse(m.finish())

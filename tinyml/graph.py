@@ -32,7 +32,8 @@ class Quant:
 class Tensor:
     """A value in the graph. `data` is set for constants only and is read-only.
 
-    A `variable` keeps its value from one run to the next.
+    A `variable` keeps its value from one run to the next; `initial` is what it holds before the
+    first, if that is not zero (its zero point).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Tensor:
     quant: Quant | None = None
     data: Array | None = None
     variable: bool = False
+    initial: Array | None = None
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import variables
 from .clean import printable, token, unique
 from .errors import InputError, ModelError
 from .flatbuffer import Reader, Table
@@ -17,6 +18,7 @@ from .graph import Graph, Node, Quant, Tensor
 from .labels import node_label
 from .ops import OPS
 from .schema import BUILTINS
+from .variables import RESOURCE
 
 _TYPES: dict[int, np.dtype[Any]] = {
     0: np.dtype(np.float32),
@@ -27,8 +29,9 @@ _TYPES: dict[int, np.dtype[Any]] = {
     6: np.dtype(np.bool_),
     7: np.dtype(np.int16),
     9: np.dtype(np.int8),
+    13: RESOURCE,
 }
-_TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 13: "resource", 17: "int4", 19: "int2"}
+_TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 17: "int4", 19: "int2"}
 _CUSTOM = BUILTINS.index("CUSTOM")
 _MAX_RANK = 8
 _MAX_ITEMS = 1 << 16
@@ -60,31 +63,59 @@ def parse(data: bytes, name: str = "model") -> Graph:
     if not subgraphs:
         raise reader.broken("it has no subgraph")
     main = subgraphs[0]
-    buffers = root.tables(4, "buffers")
     tables = main.tables(0, "tensors")
+    tensors, nodes = _subgraph(root, main)
+    names = [t.name for t in tensors]
+    inputs = _indices(main, 1, "inputs", len(tensors))
+    outputs = _indices(main, 2, "outputs", len(tensors))
+    for index in (*inputs, *outputs):
+        if tensors[index].dtype == RESOURCE:
+            raise ModelError(f"{name}: input or output {names[index]!r} is of type resource")
+    for index in inputs:
+        _check_static(tables[index], names[index])
+        if tensors[index].data is not None or 0 in tensors[index].shape:
+            raise reader.broken(f"input {names[index]!r} is a constant or empty")
+    bound = _signature(root, len(tensors))
+    part = variables.resolve(
+        variables.Part({t.name: t for t in tensors}, nodes), _first_run(root, subgraphs, nodes)
+    )
+    return Graph(
+        tensors=part.tensors,
+        nodes=part.nodes,
+        inputs=tuple(names[i] for i in _ordered(inputs, bound[0])),
+        outputs=tuple(names[i] for i in _ordered(outputs, bound[1])),
+        input_names=_io_names(_ordered(inputs, bound[0]), bound[0], names),
+        output_names=_io_names(_ordered(outputs, bound[1]), bound[1], names),
+    ).verify()
+
+
+def _subgraph(root: Table, table: Table) -> tuple[list[Tensor], tuple[Node, ...]]:
+    """The tensors in the file's order, by printable and unique names, and the nodes."""
+    reader = root.reader
+    buffers = root.tables(4, "buffers")
+    tables = table.tables(0, "tensors")
     for what, items in (("tensors", tables), ("buffers", buffers)):
         if len(items) > _MAX_ITEMS:
             raise reader.broken(f"it has {len(items)} {what}")
     raw_names = [t.string(3, "name") for t in tables]
     names = unique(printable(n) or "unnamed" for n in raw_names)
     tensors = [_tensor(t, n, buffers) for t, n in zip(tables, names, strict=True)]
-    inputs = _indices(main, 1, "inputs", len(tensors))
-    outputs = _indices(main, 2, "outputs", len(tensors))
-    nodes = _nodes(root, main, names, raw_names)
+    nodes = _nodes(root, table, names, raw_names)
     _check_sizes(reader, nodes, dict(zip(names, tensors, strict=True)))
-    for index in inputs:
-        _check_static(tables[index], names[index])
-        if tensors[index].data is not None or 0 in tensors[index].shape:
-            raise reader.broken(f"input {names[index]!r} is a constant or empty")
-    bound = _signature(root, len(tensors))
-    return Graph(
-        tensors={t.name: t for t in tensors},
-        nodes=nodes,
-        inputs=tuple(names[i] for i in _ordered(inputs, bound[0])),
-        outputs=tuple(names[i] for i in _ordered(outputs, bound[1])),
-        input_names=_io_names(_ordered(inputs, bound[0]), bound[0], names),
-        output_names=_io_names(_ordered(outputs, bound[1]), bound[1], names),
-    ).verify()
+    return tensors, nodes
+
+
+def _first_run(
+    root: Table, subgraphs: Sequence[Table], nodes: Sequence[Node]
+) -> list[variables.Part]:
+    """The subgraphs that CALL_ONCE nodes run before all else."""
+    parts = []
+    for index in dict.fromkeys(n.attrs.subgraph for n in nodes if n.op == "CALL_ONCE"):
+        if not 0 < index < len(subgraphs):
+            raise root.reader.broken(f"a CALL_ONCE runs subgraph {index} of {len(subgraphs)}")
+        tensors, inner = _subgraph(root, subgraphs[index])
+        parts.append(variables.Part({t.name: t for t in tensors}, inner))
+    return parts
 
 
 def _indices(table: Table, number: int, name: str, limit: int) -> list[int]:
@@ -181,7 +212,7 @@ def _nodes(
         ins = [_operand(table, 1, i, number, names) for i in table.vector(1, "inputs", "<i4")]
         outs = [_operand(table, 2, i, number, names) for i in table.vector(2, "outputs", "<i4")]
         written = tuple(o for o in outs if o is not None)
-        if not written:
+        if not written and codes[index] not in variables.WITHOUT_OUTPUT:
             raise reader.broken(f"operator {number} has no output")
         label = _label(table, raw_names) or f"{codes[index].lower()}_{number}"
         attrs = _attrs(table, codes[index], label)

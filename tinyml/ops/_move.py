@@ -111,9 +111,8 @@ def view_refusals(node: Node, graph: Graph, view: View, index: int = 0) -> list[
     return []
 
 
-def view_call(node: Node, graph: Graph, view: View, index: int = 0) -> Call:
-    """The call that copies a view of input `index` to the output, row by row where rows stay."""
-    x, y = operand(node, graph, index), graph.outs(node)[0]
+def view_call(x: Tensor, y: Tensor, view: View) -> Call:
+    """The call that copies a view of one tensor to another, row by row where rows stay."""
     start, part = _view_of(x, view)
     rows = _row_call(x, y, start, part)
     if rows is not None:
@@ -191,7 +190,7 @@ def register_view(
     def lower(node: Node, graph: Graph) -> Call:
         found = view(node, graph)
         assert not isinstance(found, str)
-        return view_call(node, graph, found, index)
+        return view_call(operand(node, graph, index), graph.outs(node)[0], found)
 
     kernels = (Kernel("copy_strided", lower),)
     return register(Op(name, check, kernels, read, options, resolver=resolver, doc=doc))
