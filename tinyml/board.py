@@ -24,7 +24,15 @@ _ADDRESS_SPACE = 1 << 32
 _NAME = r"[a-z][a-z0-9_]{0,39}"
 _ALIAS = r"[a-z0-9][a-z0-9_-]{0,39}"
 _UART = r"[A-Z][A-Z0-9_]{0,19}"
-_PIN = r"P(?:[A-K](?:1[0-5]|[0-9])|[0-3]\.(?:3[01]|[12][0-9]|[0-9]))"
+# How vendors write a pin: STM32 PD12, nRF P0.13, RP2 GP15, i.MX RT GPIO7.3. One alternative each.
+_PINS = {
+    "stm32": r"P([A-K])(1[0-5]|[0-9])",
+    "nrf": r"P([0-3])\.(3[01]|[12][0-9]|0?[0-9])",
+    "rp2": r"GP()(4[0-7]|[1-3][0-9]|[0-9])",
+    "imxrt": r"GPIO([1-9])\.(3[01]|[12][0-9]|[0-9])",
+}
+_PIN = "|".join(pattern.replace("(", "(?:") for pattern in _PINS.values())
+_PIN_HINT = "is no pin of a chip, as in PD12, P0.13, GP15 or GPIO7.3"
 _MACHINE = r"[a-z0-9][a-z0-9-]{0,39}"
 _OPTION = r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./:+-]{0,119}"
 _USB_ID = r"[0-9a-f]{4}:[0-9a-f]{4}"
@@ -80,12 +88,13 @@ CORES: Mapping[str, Core] = {
 
 @dataclass(frozen=True)
 class Region:
-    """Memory [start, start + size); `kind` is "flash" or "ram"."""
+    """Memory [start, start + size); `kind` is "flash" or "ram". `note` is text for people."""
 
     name: str
     kind: str
     start: int
     size: int
+    note: str = ""
 
     @property
     def end(self) -> int:
@@ -93,28 +102,59 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """A pin as its vendor writes it: PD12, P0.13, GP15 or GPIO7.3."""
+
+    name: str
+
+    @property
+    def style(self) -> str:
+        """Whose way of writing pins this is: a key of _PINS."""
+        return next(style for style in _PINS if re.fullmatch(_PINS[style], self.name))
+
+    @property
+    def port(self) -> int:
+        """Number of the port (A is 0); 0 where the chip has one port."""
+        letters = self._part(1)
+        return "ABCDEFGHIJK".index(letters) if letters.isalpha() else int(letters or 0)
+
+    @property
+    def bit(self) -> int:
+        return int(self._part(2))
+
+    def _part(self, group: int) -> str:
+        found = re.fullmatch(_PINS[self.style], self.name)
+        assert found is not None
+        return found[group]
+
+
+@dataclass(frozen=True)
+class Oscillator:
+    """What the core clock is made from, `hz` at its source.
+
+    `kind` is "crystal" (at the chip's two oscillator pins), "external" (a clock signal fed to one
+    of them: the oscillator is bypassed) or "internal" (the chip's own RC oscillator, about 1 %).
+    """
+
+    kind: str
+    hz: int
+
+
+@dataclass(frozen=True)
 class Console:
-    """The UART that carries the protocol; `pins` is text for people."""
+    """The UART that carries the protocol; `pins` says where it comes out, for people.
+
+    `tx` and `rx` are the chip's pins, `function` is the number of the alternate function that
+    joins them to the UART, on chips that number them.
+    """
 
     uart: str
     base: int
     baud: int
     pins: str = ""
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """The pin that is high while inference runs, e.g. PD12 or P0.13."""
-
-    pin: str
-
-    @property
-    def port(self) -> int:
-        return "ABCDEFGHIJK".index(self.pin[1]) if self.pin[1].isalpha() else int(self.pin[1])
-
-    @property
-    def bit(self) -> int:
-        return int(self.pin[2:].lstrip("."))
+    tx: Pin | None = None
+    rx: Pin | None = None
+    function: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,11 +203,13 @@ class Board:
     regions: tuple[Region, ...] = ()
     stack_bytes: int = 4096
     console: Console | None = None
-    trigger: Trigger | None = None
+    trigger: Pin | None = None
+    oscillator: Oscillator | None = None
     power: Power | None = None
     emulator: Emulator | None = None
     usb: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     verified: tuple[str, ...] = ()
 
     @property
@@ -228,14 +270,17 @@ def list_boards(folder: Path = BOARDS) -> tuple[Board, ...]:
 def parse_board(values: Mapping[str, Any], file: str) -> Board:
     """The board that TOML `values` describe; BoardError names `file` and the key."""
     top = _Table(file, "", values).only(
-        "name title aliases soc clock_hz stack_bytes core region console trigger power probe "
-        "emulator usb links verified"
+        "name title aliases soc clock_hz stack_bytes core region oscillator console trigger power "
+        "probe emulator usb links notes verified"
     )
     name = top.text("name", _NAME)
     if _plain(Path(file).stem) != name:
         raise top.error("name", f"is {name!r}, but the file must be called {name}.toml")
     core, isa, fpu = _core(top.table("core"))
     host = core.cpu == "host"
+    console: Console | None = _optional(top, "console", _console, required=not host)
+    trigger: Pin | None = _optional(top, "trigger", _trigger)
+    _check_pins(top, console, trigger)
     return Board(
         name=name,
         title=top.text("title", _LINE),
@@ -247,13 +292,15 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
         clock_hz=top.integer("clock_hz", 1, 4_000_000_000, default=0 if host else None),
         stack_bytes=top.integer("stack_bytes", 512, 1 << 20, default=4096, multiple=8),
         regions=_regions(top, host),
-        console=_optional(top, "console", _console, required=not host),
-        trigger=_optional(top, "trigger", lambda t: Trigger(t.only("pin").text("pin", _PIN))),
+        console=console,
+        trigger=trigger,
+        oscillator=_optional(top, "oscillator", _oscillator),
         power=_optional(top, "power", _power),
         probe=_probe(top.table("probe")),
         emulator=_optional(top, "emulator", _emulator),
         usb=_optional(top, "usb", lambda t: t.only("ids").texts("ids", _USB_ID)) or (),
         links=top.texts("links", _LINK),
+        notes=top.texts("notes", _LINE),
         verified=top.texts("verified", _LINE),
     )
 
@@ -297,12 +344,13 @@ def _aliases(top: _Table, name: str) -> tuple[str, ...]:
 def _regions(top: _Table, host: bool) -> tuple[Region, ...]:
     regions: list[Region] = []
     for table in top.tables("region"):
-        table.only("name kind start size")
+        table.only("name kind start size note")
         region = Region(
             name=table.text("name", _NAME),
             kind=table.one_of("kind", ("flash", "ram")),
             start=table.integer("start", 0, _ADDRESS_SPACE - 1, multiple=16),
             size=table.integer("size", 1, _ADDRESS_SPACE, multiple=16),
+            note=table.text("note", _LINE, default=""),
         )
         if region.end > _ADDRESS_SPACE:
             raise table.error("size", "the region ends beyond the 32-bit address space")
@@ -320,12 +368,52 @@ def _regions(top: _Table, host: bool) -> tuple[Region, ...]:
 
 
 def _console(table: _Table) -> Console:
-    table.only("uart base baud pins")
+    table.only("uart base baud pins tx rx function")
+    for key, other in (("tx", "rx"), ("rx", "tx")):
+        if key in table.values and other not in table.values:
+            raise table.error(other, f"is missing: {key} is given")
     return Console(
         uart=table.text("uart", _UART),
         base=table.integer("base", 0, _ADDRESS_SPACE - 1, multiple=4),
         baud=table.integer("baud", 1200, 10_000_000),
         pins=table.text("pins", _LINE, default=""),
+        tx=_pin(table, "tx") if "tx" in table.values else None,
+        rx=_pin(table, "rx") if "rx" in table.values else None,
+        function=table.integer("function", 0, 31, default=0),
+    )
+
+
+def _pin(table: _Table, key: str) -> Pin:
+    name = table.text(key, _LINE)
+    if not re.fullmatch(_PIN, name):
+        raise table.error(key, f"{name[:60]!r} {_PIN_HINT}")
+    return Pin(name)
+
+
+def _trigger(table: _Table) -> Pin:
+    return _pin(table.only("pin"), "pin")
+
+
+def _check_pins(top: _Table, console: Console | None, trigger: Pin | None) -> None:
+    """Each pin has one use, and all are written in one vendor's way."""
+    named = {"console.tx": console.tx, "console.rx": console.rx} if console else {}
+    used: dict[str, Pin] = {}
+    for key, pin in (named | {"trigger.pin": trigger}).items():
+        if pin is None:
+            continue
+        for other, taken in used.items():
+            if taken.style != pin.style:
+                raise top.error(key, f"{pin.name} is not written like {other}, {taken.name}")
+            if (taken.port, taken.bit) == (pin.port, pin.bit):
+                raise top.error(key, f"{pin.name} is {other} already")
+        used[key] = pin
+
+
+def _oscillator(table: _Table) -> Oscillator:
+    table.only("kind hz")
+    return Oscillator(
+        kind=table.one_of("kind", ("crystal", "external", "internal")),
+        hz=table.integer("hz", 1_000_000, 100_000_000),
     )
 
 

@@ -8,11 +8,22 @@
 #define CFSR (*(volatile uint32_t *)0xE000ED28u)
 #define SHCSR (*(volatile uint32_t *)0xE000ED24u)
 #define SYST_CSR (*(volatile uint32_t *)0xE000E010u)
+#define CCR (*(volatile uint32_t *)0xE000ED14u)
+#define CLIDR (*(volatile uint32_t *)0xE000ED78u)
+#define CCSIDR (*(volatile uint32_t *)0xE000ED80u)
+#define CSSELR (*(volatile uint32_t *)0xE000ED84u)
+#define ICIALLU (*(volatile uint32_t *)0xE000EF50u)
+#define DCISW (*(volatile uint32_t *)0xE000EF60u)
 
 #define SHCSR_FAULTS (7u << 16) /* MEMFAULTENA, BUSFAULTENA, USGFAULTENA */
 #define CFSR_MSTKERR (1u << 4)
 #define CFSR_STKERR (1u << 12)
 #define CFSR_STKOF (1u << 20)
+
+#define CCR_DC (1u << 16)
+#define CCR_IC (1u << 17)
+#define CLIDR_L1_INSTRUCTION (1u << 0)
+#define CLIDR_L1_DATA (1u << 1)
 
 #define STACK_PAINT 0x5AC35AC3u
 #define GUARD_BYTE(i) ((uint8_t)(0xA5u ^ ((i) * 29u)))
@@ -96,11 +107,49 @@ __attribute__((naked)) void Fault_Handler(void)
         ".ltorg                 \n");
 }
 
+#if __ARM_ARCH_ISA_THUMB == 2
+/* Drops every line of the level 1 data cache, of which nothing was written yet. A set/way operand
+ * holds the way in its highest bits and the set above the bits of the line (Armv7-M, B2.2.7). */
+static void forget_data_cache(void)
+{
+    CSSELR = 0;
+    __asm volatile("dsb" ::: "memory");
+    uint32_t line_shift = (CCSIDR & 7u) + 4u;
+    uint32_t last_way = (CCSIDR >> 3) & 0x3FFu;
+    uint32_t last_set = (CCSIDR >> 13) & 0x7FFFu;
+    uint32_t way_shift = last_way == 0 ? 0 : (uint32_t)__builtin_clz(last_way);
+    for (uint32_t set = 0; set <= last_set; set++) {
+        for (uint32_t way = 0; way <= last_way; way++) {
+            DCISW = way << way_shift | set << line_shift;
+        }
+    }
+    __asm volatile("dsb" ::: "memory");
+}
+
+/* On Cortex-M7 and M55 with caches; other cores report none. */
+static void enable_caches(void)
+{
+    uint32_t caches = CLIDR;
+    uint32_t enabled = CCR; /* by a boot ROM, perhaps */
+    if ((caches & CLIDR_L1_INSTRUCTION) && !(enabled & CCR_IC)) {
+        ICIALLU = 0;
+        __asm volatile("dsb\n isb" ::: "memory");
+        CCR |= CCR_IC;
+    }
+    if ((caches & CLIDR_L1_DATA) && !(enabled & CCR_DC)) {
+        forget_data_cache();
+        CCR |= CCR_DC;
+    }
+    __asm volatile("dsb\n isb" ::: "memory");
+}
+#endif
+
 static void enable_core(void)
 {
 #if __ARM_ARCH_ISA_THUMB == 2
     VTOR = (uint32_t)(uintptr_t)&tm_vectors;
     SHCSR |= SHCSR_FAULTS;
+    enable_caches();
 #endif
 #if __ARM_ARCH >= 8 && __ARM_ARCH_ISA_THUMB == 2
     __asm volatile("msr msplim, %0" ::"r"(__stack_bottom));

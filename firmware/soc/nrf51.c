@@ -3,8 +3,7 @@
 
 #include "board.h"
 #include "tm_port.h"
-
-#define REGISTER(address) (*(volatile uint32_t *)(address))
+#include "tm_register.h"
 
 #define CLOCK_TASKS_HFCLKSTART REGISTER(0x40000000u)
 #define CLOCK_EVENTS_HFCLKSTARTED REGISTER(0x40000100u)
@@ -26,8 +25,6 @@
 #define GPIO_DIRSET REGISTER(0x50000518u)
 
 #define UART_ENABLED 4u
-#define PIN_TX 24u /* micro:bit v1: to the interface chip */
-#define PIN_RX 25u
 #define CRYSTAL_TRIES 100000u
 #define TX_TRIES 1000000u
 
@@ -48,10 +45,10 @@ void tm_console_init(uint32_t clock_hz)
 {
     /* baud * 2^32 / clock, rounded to the upper 20 bits: 0x01D7E000 for 115200 at 16 MHz. */
     uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << 32) / clock_hz;
-    GPIO_OUTSET = 1u << PIN_TX; /* the line idles high before the UART drives it */
-    GPIO_DIRSET = 1u << PIN_TX;
-    UART_PSELTXD = PIN_TX;
-    UART_PSELRXD = PIN_RX;
+    GPIO_OUTSET = 1u << TM_CONSOLE_TX_BIT; /* the line idles high before the UART drives it */
+    GPIO_DIRSET = 1u << TM_CONSOLE_TX_BIT;
+    UART_PSELTXD = TM_CONSOLE_TX_BIT;
+    UART_PSELRXD = TM_CONSOLE_RX_BIT;
     UART_BAUDRATE = (uint32_t)(rate + 0x800u) & 0xFFFFF000u;
     UART_ENABLE = UART_ENABLED;
     UART_EVENTS_RXDRDY = 0;

@@ -1,0 +1,114 @@
+/* GPIO of every STM32 since the F2, and the USART of those since the F7 and L4.
+ *
+ * A family's file first defines STM32_GPIO_BASE, the address of port A, and STM32_GPIO_ENR, the
+ * register with one clock-enable bit per port. Pins are the board's: TM_CONSOLE_*, TM_TRIGGER_*. */
+#ifndef TM_STM32_H
+#define TM_STM32_H
+
+#include <stdint.h>
+
+#include "board.h"
+#include "tm_register.h"
+
+#define GPIO(port, offset) REGISTER(STM32_GPIO_BASE + 0x400u * (port) + (offset))
+#define GPIO_MODER(port) GPIO(port, 0x00u)
+#define GPIO_OSPEEDR(port) GPIO(port, 0x08u)
+#define GPIO_PUPDR(port) GPIO(port, 0x0Cu)
+#define GPIO_BSRR(port) GPIO(port, 0x18u)
+#define GPIO_AFRL(port) GPIO(port, 0x20u)
+#define GPIO_AFRH(port) GPIO(port, 0x24u)
+
+#define STM32_TX_TRIES 1000000u
+
+static inline void stm32_gpio_clock(uint32_t port)
+{
+    STM32_GPIO_ENR |= 1u << port;
+    (void)STM32_GPIO_ENR; /* two clocks until the peripheral answers */
+}
+
+static inline void stm32_set_bits(volatile uint32_t *reg, uint32_t at, uint32_t bits, uint32_t value)
+{
+    *reg = (*reg & ~(((1u << bits) - 1u) << at)) | value << at;
+}
+
+/* The pin becomes the UART's, with a pull-up so that an open line reads as idle. */
+static inline void stm32_uart_pin(uint32_t port, uint32_t bit)
+{
+    stm32_gpio_clock(port);
+    if (bit < 8u) {
+        stm32_set_bits(&GPIO_AFRL(port), 4u * bit, 4, TM_CONSOLE_FUNCTION);
+    } else {
+        stm32_set_bits(&GPIO_AFRH(port), 4u * (bit - 8u), 4, TM_CONSOLE_FUNCTION);
+    }
+    stm32_set_bits(&GPIO_PUPDR(port), 2u * bit, 2, 1);
+    stm32_set_bits(&GPIO_MODER(port), 2u * bit, 2, 2);
+}
+
+static inline void stm32_uart_pins(void)
+{
+    stm32_uart_pin(TM_CONSOLE_TX_PORT, TM_CONSOLE_TX_BIT);
+    stm32_uart_pin(TM_CONSOLE_RX_PORT, TM_CONSOLE_RX_BIT);
+}
+
+static inline void stm32_trigger_set(int high)
+{
+#ifdef TM_TRIGGER_BIT
+    GPIO_BSRR(TM_TRIGGER_PORT) = 1u << (TM_TRIGGER_BIT + (high ? 0u : 16u));
+#else
+    (void)high;
+#endif
+}
+
+static inline void stm32_trigger_init(void)
+{
+#ifdef TM_TRIGGER_BIT
+    stm32_gpio_clock(TM_TRIGGER_PORT);
+    stm32_trigger_set(0);
+    stm32_set_bits(&GPIO_OSPEEDR(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 2);
+    stm32_set_bits(&GPIO_MODER(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 1); /* output */
+#endif
+}
+
+#ifndef STM32_OLD_USART
+#define USART_CR1 REGISTER(TM_CONSOLE_BASE + 0x00u)
+#define USART_BRR REGISTER(TM_CONSOLE_BASE + 0x0Cu)
+#define USART_ISR REGISTER(TM_CONSOLE_BASE + 0x1Cu)
+#define USART_ICR REGISTER(TM_CONSOLE_BASE + 0x20u)
+#define USART_RDR REGISTER(TM_CONSOLE_BASE + 0x24u)
+#define USART_TDR REGISTER(TM_CONSOLE_BASE + 0x28u)
+
+#define USART_CR1_UE (1u << 0)
+#define USART_CR1_RE (1u << 2)
+#define USART_CR1_TE (1u << 3)
+#define USART_ISR_ORE (1u << 3)
+#define USART_ISR_RXNE (1u << 5)
+#define USART_ISR_TXE (1u << 7)
+#define USART_ICR_ORECF (1u << 3)
+
+static inline void stm32_usart_init(uint32_t divider)
+{
+    USART_BRR = divider;
+    USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;
+}
+
+static inline void stm32_usart_write(const char *bytes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        tm_wait(&USART_ISR, USART_ISR_TXE, USART_ISR_TXE, STM32_TX_TRIES);
+        USART_TDR = (uint8_t)bytes[i];
+    }
+}
+
+/* After an overrun nothing more is received until the flag is cleared: bytes were lost by then,
+ * which the protocol's checksums notice. */
+static inline int stm32_usart_read(void)
+{
+    uint32_t state = USART_ISR;
+    if (state & USART_ISR_ORE) {
+        USART_ICR = USART_ICR_ORECF;
+    }
+    return state & USART_ISR_RXNE ? (int)(USART_RDR & 0xFFu) : -1;
+}
+#endif
+
+#endif
