@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..graph import Node, Tensor
 from ..quant import multiplier_shift, rescale
 from . import _elementwise
@@ -12,7 +10,7 @@ from . import _elementwise
 def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
     sizes = [abs(v - x.zero_point) for v in range(-128, 128)]
     if x.scale != y.scale:
-        multiplier, shift = multiplier_shift(float(np.float32(x.scale) / np.float32(y.scale)))
+        multiplier, shift = multiplier_shift(x.scale / y.scale)
         sizes = [rescale(size, multiplier, shift) for size in sizes]
     return [size + y.zero_point for size in sizes]
 

@@ -78,9 +78,7 @@ def lower(node: Node, graph: Graph) -> Call:
     kernel = "batch_matmul_f32"
     if not _broadcast.is_float(node, graph):
         kernel = "batch_matmul_s8"
-        # The product of the scales is float32, as in TFLite.
-        product = float(np.float32(a.scale) * np.float32(b.scale))
-        multiplier, shift = multiplier_shift(product / y.scale)
+        multiplier, shift = multiplier_shift(a.scale * b.scale / y.scale)
         params |= {**_broadcast.zeros(a, b, y), "multiplier": multiplier, "shift": shift}
     return Call(kernel, (a.name, b.name), (y.name,), rows=1, params=params)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
 from . import Call, Kernel, Op, _broadcast, activation_refusal, register
@@ -18,10 +16,9 @@ def check(node: Node, graph: Graph) -> list[str]:
 
 
 def _scale(node: Node, graph: Graph) -> tuple[int, int]:
-    """Multiplier and shift of the quotient; the scales' quotient is float32, as in TFLite."""
+    """Multiplier and shift of the quotient."""
     a, b, y = _broadcast.tensors(node, graph)
-    real = np.float32(a.scale) / (np.float32(b.scale) * np.float32(y.scale))
-    return multiplier_shift(float(real))
+    return multiplier_shift(a.scale / (b.scale * y.scale))
 
 
 def lower(node: Node, graph: Graph) -> Call:

@@ -55,9 +55,7 @@ def _scales(node: Node, graph: Graph) -> dict[str, Array]:
     assert w.quant is not None
     if w.quant.per_channel:
         return _window.channel_scales(x, w, y, w.shape[0])
-    # One scale: TFLite takes the product of the two scales in float32 here.
-    product = float(np.float32(x.scale) * np.float32(w.quant.scale[0]))
-    multiplier, shift = multiplier_shift(product / y.scale)
+    multiplier, shift = multiplier_shift(x.scale * w.quant.scale[0] / y.scale)
     return {
         "multiplier": np.full(w.shape[0], multiplier, np.int32),
         "shift": np.full(w.shape[0], shift, np.int32),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..flatbuffer import Table
 from ..graph import Node, Tensor
 from ..quant import multiplier_shift, rescale
@@ -22,9 +20,9 @@ def _read(o: Table | None) -> Attrs:
 
 
 def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
-    scale_x, scale_y, alpha = (np.float32(v) for v in (x.scale, y.scale, node.attrs.alpha))
-    multiplier, shift = multiplier_shift(float(scale_x / scale_y))
-    slope_multiplier, slope_shift = multiplier_shift(float(scale_x * abs(alpha) / scale_y))
+    alpha = node.attrs.alpha
+    multiplier, shift = multiplier_shift(x.scale / y.scale)
+    slope_multiplier, slope_shift = multiplier_shift(x.scale * abs(alpha) / y.scale)
     sign = -1 if alpha < 0 else 1
 
     def value(v: int) -> int:

@@ -18,11 +18,11 @@ def check(node: Node, graph: Graph) -> list[str]:
 
 
 def rescale_and_clamp(activation: str, node: Node, graph: Graph) -> Call:
-    """A call bounded by an activation. The quotient of the scales is float32, as in TFLite."""
+    """A call bounded by an activation."""
     x, y = operand(node, graph, 0), graph.outs(node)[0]
     if x.dtype == np.float32:
         return _elementwise.clamp_f32(activation, x, y)
-    multiplier, shift = multiplier_shift(float(np.float32(x.scale) / np.float32(y.scale)))
+    multiplier, shift = multiplier_shift(x.scale / y.scale)
     lo, hi = activation_range(activation, y.scale, y.zero_point)
     return _elementwise.rows_of(
         x,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
 from . import Call, Kernel, Op, _broadcast, activation_refusal, register
+
+_LEFT_SHIFT = 20
 
 
 def check(node: Node, graph: Graph) -> list[str]:
@@ -17,12 +17,10 @@ def lower(node: Node, graph: Graph) -> Call:
     if _broadcast.is_float(node, graph):
         return _broadcast.float_call("sub_f32", node, graph)
     a, b, y = _broadcast.tensors(node, graph)
-    # The quotients are float32 here, where ADD has double.
-    scale_a, scale_b, scale_y = (np.float32(t.scale) for t in (a, b, y))
-    twice_max = np.float32(2) * max(scale_a, scale_b)
-    m1, s1 = multiplier_shift(float(scale_a / twice_max))
-    m2, s2 = multiplier_shift(float(scale_b / twice_max))
-    my, sy = multiplier_shift(float(twice_max / (np.float32(1 << 20) * scale_y)))
+    twice_max = 2.0 * max(a.scale, b.scale)
+    m1, s1 = multiplier_shift(a.scale / twice_max)
+    m2, s2 = multiplier_shift(b.scale / twice_max)
+    my, sy = multiplier_shift(twice_max / ((1 << _LEFT_SHIFT) * y.scale))
     lo, hi = activation_range(node.attrs.activation, y.scale, y.zero_point)
     return _broadcast.call(
         "sub_s8",

@@ -1,0 +1,183 @@
+"""Where results lie on a half, and where the references are wrong: see docs/NUMERICS.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.executor import Executor
+from tests.modelfile import ModelFile
+from tests.oracle import Tflm, differences
+from tinyml import tflite
+from tinyml.engines import aot
+from tinyml.errors import ModelError
+
+Model = tuple[ModelFile, list[np.ndarray]]
+# Quotients of scales that put many results on a half, where a rounding error of a scale tells.
+RATIOS = (1, 2, 3, 5, 0.5, 1.5, 0.75, 1 / 3, 2 / 3, 2 / 5, 2 / 7, 4 / 3, 4 / 5)
+EVERY = np.arange(-128, 128).astype(np.int8)
+
+
+class Scales:
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def any(self) -> np.float32:
+        return np.float32(10.0 ** self.rng.uniform(-2.5, -0.2))
+
+    def near(self, scale: float) -> np.float32:
+        return np.float32(scale * self.rng.choice(RATIOS))
+
+    def kind(self, scale: float) -> dict[str, object]:
+        return {"scale": scale, "zero_point": int(self.rng.integers(-128, 128))}
+
+    def values(self, *shape: int) -> np.ndarray:
+        return self.rng.integers(-128, 128, shape).astype(np.int8)
+
+
+def unary(name: str, options: str = "", **values: object) -> Callable[[Scales], Model]:
+    def model(s: Scales) -> Model:
+        m, scale = ModelFile(), s.any()
+        x, y = m.input([256], **s.kind(scale)), m.output([256], **s.kind(s.near(scale)))
+        m.op(name, [x], [y], options, **values)
+        return m, [EVERY]
+
+    return model
+
+
+def binary(
+    name: str, options: str, scale: Callable[[Scales, np.float32, np.float32], float]
+) -> Callable[[Scales], Model]:
+    def model(s: Scales) -> Model:
+        m, scale_a = ModelFile(), s.any()
+        scale_b = s.near(scale_a)
+        a, b = m.input([256, 1], **s.kind(scale_a)), m.input([1, 64], **s.kind(scale_b))
+        y = m.output([256, 64], **s.kind(scale(s, scale_a, scale_b)))
+        m.op(name, [a, b], [y], options)
+        return m, [EVERY.reshape(256, 1), s.values(1, 64)]
+
+    return model
+
+
+def div(s: Scales) -> Model:
+    m, scale_a, scale_b = ModelFile(), s.any(), s.any()
+    a = m.input([100, 1], scale=scale_a, zero_point=-128)
+    b = m.input([1, 100], scale=scale_b, zero_point=-128)
+    m.op("DIV", [a, b], [m.output([100, 100], **s.kind(s.near(scale_a / scale_b / 16)))])
+    return m, [EVERY[128:228].reshape(100, 1), EVERY[128:228].reshape(1, 100)]
+
+
+def prelu(s: Scales) -> Model:
+    m, scale = ModelFile(), s.any()
+    x = m.input([256, 64], **s.kind(scale))
+    slopes = m.constant(s.values(64), **s.kind(s.any()))
+    m.op("PRELU", [x, slopes], [m.output([256, 64], **s.kind(s.near(scale)))])
+    return m, [np.repeat(EVERY.reshape(256, 1), 64, 1)]
+
+
+def matmul(s: Scales) -> Model:
+    m, scale_a, scale_b = ModelFile(), s.any(), s.any()
+    a, b = m.input([64, 9], **s.kind(scale_a)), m.input([9, 64], **s.kind(scale_b))
+    y = m.output([64, 64], **s.kind(s.near(scale_a * scale_b * 64)))
+    m.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions")
+    return m, [s.values(64, 9), s.values(9, 64)]
+
+
+def connected(s: Scales) -> Model:
+    m, scale_x, scale_w = ModelFile(), s.any(), s.any()
+    x = m.input([64, 9], **s.kind(scale_x))
+    w = m.constant(s.values(32, 9), scale=scale_w)
+    y = m.output([64, 32], **s.kind(s.near(scale_x * scale_w * 64)))
+    m.op("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions")
+    return m, [s.values(64, 9)]
+
+
+def reduction(name: str) -> Callable[[Scales], Model]:
+    def model(s: Scales) -> Model:
+        m, scale = ModelFile(), s.any()
+        x, y = m.input([256, 6], **s.kind(scale)), m.output([256], **s.kind(s.near(scale)))
+        m.op(name, [x, m.constant(np.array([1], np.int32))], [y], "ReducerOptions")
+        return m, [s.values(256, 6)]
+
+    return model
+
+
+def sums(s: Scales, a: float, b: float) -> float:
+    return s.near(a)
+
+
+def products(s: Scales, a: float, b: float) -> float:
+    return s.near(a * b * 64)
+
+
+MODELS: dict[str, Callable[[Scales], Model]] = {
+    "ABS": unary("ABS", "AbsOptions"),
+    "ADD": binary("ADD", "AddOptions", sums),
+    "BATCH_MATMUL": matmul,
+    "DIV": div,
+    "FULLY_CONNECTED": connected,
+    "HARD_SWISH": unary("HARD_SWISH", "HardSwishOptions"),
+    "LEAKY_RELU": unary("LEAKY_RELU", "LeakyReluOptions", alpha=1.5),
+    "LEAKY_RELU of negative slope": unary("LEAKY_RELU", "LeakyReluOptions", alpha=-0.3),
+    "MEAN": reduction("MEAN"),
+    "MUL": binary("MUL", "MulOptions", products),
+    "PRELU": prelu,
+    "QUANTIZE": unary("QUANTIZE", "QuantizeOptions"),
+    "RELU": unary("RELU"),
+    "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", products),
+    "SUB": binary("SUB", "SubOptions", sums),
+    "SUM": reduction("SUM"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_results_on_a_half_equal_tflm(name: str) -> None:
+    for seed in range(60):
+        m, inputs = MODELS[name](Scales(seed))
+        blob = m.finish()
+        (got,) = Executor(aot.plan(tflite.parse(blob)))(inputs)
+        assert not differences(got, Tflm(blob)(inputs)[0]), seed
+
+
+def run(m: ModelFile, *inputs: np.ndarray) -> np.ndarray:
+    (got,) = Executor(aot.plan(tflite.parse(m.finish())))(inputs)
+    return got
+
+
+def test_small_quotients_are_zero_and_division_by_zero_saturates() -> None:
+    m = ModelFile()
+    a, b = m.input([4], scale=0.05), m.input([4], scale=0.05)
+    m.op("DIV", [a, b], [m.output([4], scale=0.5, zero_point=3)], "DivOptions")
+    got = run(m, np.array([0, 4, 5, -5], np.int8), np.array([7, -100, 0, 0], np.int8))
+    assert got.tolist() == [3, 3, 127, -128]
+
+
+def test_values_rsqrt_cannot_take_give_the_largest() -> None:
+    m = ModelFile()
+    m.op("RSQRT", [m.input([3], scale=0.25)], [m.output([3], scale=1 / 64)])
+    assert run(m, np.array([-3, 0, 4], np.int8)).tolist() == [127, 127, 64]
+
+
+@pytest.mark.parametrize("name", ["ADD_N", "CUMSUM"])
+def test_sums_tflm_gets_wrong_are_refused(name: str) -> None:
+    m, kind = ModelFile(), {"scale": 0.1, "zero_point": 5}
+    second = m.input([4], **kind) if name == "ADD_N" else m.constant(np.array(0, np.int32))
+    m.op(name, [m.input([4], **kind), second], [m.output([4], **kind)])
+    with pytest.raises(ModelError, match="zero point 5; TFLite-Micro is right for 0 only"):
+        aot.plan(tflite.parse(m.finish()))
+
+
+def test_comparisons_are_as_coarse_as_tflm_at_small_scales() -> None:
+    m = ModelFile()
+    a, b = m.input([3], scale=0.001), m.input([3], scale=0.001)
+    m.op("EQUAL", [a, b], [m.output([3], dtype="bool")], "EqualOptions")
+    inputs = [np.array([1, 2, 3], np.int8), np.array([2, 2, 9], np.int8)]
+    assert run(m, *inputs).tolist() == Tflm(m.finish())(inputs)[0].tolist() == [False, True, False]
+
+
+def test_relu6_of_two_scales_is_rescaled() -> None:
+    m = ModelFile()
+    m.op("RELU6", [m.input([3], scale=0.1)], [m.output([3], scale=0.05)])
+    assert run(m, np.array([-9, 10, 63], np.int8)).tolist() == [0, 20, 120]
