@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _WIRE_TYPES = {
     "bool": "TM_BOOL",
 }
 _PER_LINE = 16
+_INCLUDE = re.compile(r'^#include "(tm_\w+\.h)"', re.MULTILINE)
 
 
 def c_number(value: int | float) -> str:
@@ -188,9 +190,21 @@ def emit(model: Model, folder: Path) -> tuple[str, ...]:
         text = env.get_template(f"{name}.j2").render(model=model, plan=model.plan)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(name)
-    headers = [f"kernels/{kernel}.h" for kernel in model.kernels]
-    for name in (*headers, "include/tm_kernel.h", "include/tm_model.h"):
+    kernels = [f"kernels/{kernel}.h" for kernel in model.kernels]
+    for name in (*kernels, *included(kernels), "include/tm_model.h"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(FIRMWARE / name, folder / name)
         written.append(name)
     return tuple(written)
+
+
+def included(headers: Sequence[str]) -> tuple[str, ...]:
+    """The files of include/ that these need, also by way of each other."""
+    found = {"include/tm_kernel.h"}
+    waiting = list(headers)
+    while waiting:
+        text = (FIRMWARE / waiting.pop()).read_text(encoding="utf-8")
+        names = {f"include/{name}" for name in _INCLUDE.findall(text)}
+        waiting += sorted(names - found)
+        found |= names
+    return tuple(sorted(found))

@@ -17,7 +17,7 @@ def window(pick: Pick, dilated: bool) -> dict[str, object]:
     """Height and width of input, kernel, stride, dilation and output of a valid window."""
     padding = pick.choice([SAME, VALID])
     stride = pick.integer(1, 3), pick.integer(1, 3)
-    kernel = pick.integer(1, 4), pick.integer(1, 4)
+    kernel = pick.choice([(3, 3), (pick.integer(1, 4), pick.integer(1, 4))])
     dilation = (1, 1)
     if dilated and pick.integer(0, 3) == 0:
         stride, dilation = (1, 1), (pick.integer(1, 3), pick.integer(1, 3))

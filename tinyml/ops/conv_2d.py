@@ -11,6 +11,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _dsp,
     _window,
     activation_of,
     activation_refusal,
@@ -128,7 +129,11 @@ register(
     Op(
         "CONV_2D",
         check,
-        (Kernel("conv2d_f32", lower_f32, dtype="float32"), Kernel("conv2d_s8", lower)),
+        (
+            Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            _dsp.conv_kernel(lower),
+            Kernel("conv2d_s8", lower),
+        ),
         read,
         options=1,
         macs=macs,

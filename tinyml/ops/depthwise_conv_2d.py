@@ -11,6 +11,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _dsp,
     _window,
     activation_of,
     activation_refusal,
@@ -134,6 +135,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            *_dsp.depthwise_kernels(lower),
             Kernel("depthwise_conv2d_s8", lower),
         ),
         read,

@@ -1,0 +1,68 @@
+/* conv2d_s8 for cores with the DSP extension: columns of four pixels, pairs of channels.
+ * The zero point of the input is part of the biases; padding is filled with it.
+ * scratch: `chunk` pixels * words * 4 bytes of columns, then `run` bytes for taps at the border. */
+#ifndef TM_KERNELS_CONV2D_S8__DSP_H
+#define TM_KERNELS_CONV2D_S8__DSP_H
+
+#include "tm_dsp.h"
+
+struct conv2d_s8__dsp {
+    int32_t in_h, in_w, in_c, out_w, out_c;
+    int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
+    int32_t in_zero, act_min, act_max;
+    int32_t run;   /* taps of one kernel row, with zero weights up to a multiple of four */
+    int32_t words; /* ker_h * run / 2: words of one pixel, and of one pair of channels */
+    int32_t chunk; /* pixels whose columns are made at a time, a multiple of four */
+    const int32_t *weights; /* [pair of channels][words] */
+    const int32_t *pairs;   /* [pair of channels][8], see tm_dsp.h */
+};
+
+/* The taps of output pixel (y, x) as one column. */
+TM_KERNEL void conv2d_s8__dsp_column(const struct conv2d_s8__dsp *p, struct tm_in in, int32_t y,
+                                     int32_t x, int32_t *to, int8_t *border)
+{
+    const int32_t iy = y * p->stride_h - p->pad_h, ix = x * p->stride_w - p->pad_w;
+    for (int32_t ky = 0; ky < p->ker_h; ky++) {
+        const int32_t first = tm_max(0, -ix), last = tm_min(p->ker_w, p->in_w - ix);
+        const int8_t *from = border;
+        if (iy + ky >= 0 && iy + ky < p->in_h && first == 0 && last == p->ker_w) {
+            from = (const int8_t *)tm_in_row(in, iy + ky) + ix * p->in_c;
+        } else {
+            memset(border, p->in_zero, (size_t)p->run);
+            if (iy + ky >= 0 && iy + ky < p->in_h && first < last) {
+                const int8_t *row = tm_in_row(in, iy + ky);
+                memcpy(border + first * p->in_c, row + (ix + first) * p->in_c,
+                       (size_t)((last - first) * p->in_c));
+            }
+        }
+        to = tm_column(to, from, p->run);
+    }
+}
+
+TM_KERNEL void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_t y1,
+                              struct tm_in in, struct tm_out out, void *scratch)
+{
+    int32_t *columns = scratch;
+    int8_t *border = (int8_t *)(columns + p->chunk * p->words);
+    /* A whole tensor is one long row of pixels; a ring is taken row by row. */
+    const int32_t rows = out.ring ? 1 : y1 - y0;
+    for (; y0 < y1; y0 += rows) {
+        int8_t *to = tm_out_row(out, y0);
+        int32_t y = y0, x = 0, left = rows * p->out_w;
+        while (left > 0) {
+            const int32_t pixels = tm_min(left, p->chunk);
+            for (int32_t i = 0; i < pixels; i++) {
+                int32_t *column = columns + i / 4 * 4 * p->words + i % 4;
+                conv2d_s8__dsp_column(p, in, y, x, column, border);
+                if (++x == p->out_w)
+                    x = 0, y++;
+            }
+            tm_dot_pixels(columns, pixels, p->weights, p->pairs, p->words, to, p->out_c);
+            tm_clamp_bytes(to, pixels * p->out_c, p->act_min, p->act_max);
+            to += pixels * p->out_c;
+            left -= pixels;
+        }
+    }
+}
+
+#endif

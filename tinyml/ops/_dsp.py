@@ -1,0 +1,298 @@
+"""Weights and constants as the kernels for cores with the DSP extension take them (tm_dsp.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Array, Graph, Node, Tensor
+from ..quant import rescale
+from . import Call, Kernel
+
+ISA = frozenset({"dsp"})
+_COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
+_MOST_SHIFT = 20
+
+
+def still_channels(call: Call, weights: Array) -> Array:
+    """Which channels (rows of `weights`) give one value whatever the input: dead ones.
+
+    All their weights are zero, or no sum reaches half a step of the output.
+    """
+    sums = _largest_sums(call, weights)
+    shift = -call.constants["shift"].astype(np.int64)
+    tiny = sums < np.left_shift(np.int64(1), np.clip(shift - 1, 0, 62))
+    dead = ~weights.reshape(len(weights), -1).any(axis=1)
+    return np.asarray(dead | (tiny & (shift > _MOST_SHIFT)))
+
+
+def _largest_sums(call: Call, weights: Array) -> Array:
+    """An upper bound of |bias + sum of products| for each channel, int64."""
+    wide = np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1)
+    return np.asarray(np.abs(folded_bias(call, weights)) + 128 * wide)
+
+
+def _still_values(call: Call) -> Array:
+    """What each channel gives for products that sum to nothing, int64, as the scalar kernel."""
+    constants = zip(
+        *(call.constants[k].tolist() for k in ("bias", "multiplier", "shift")), strict=True
+    )
+    return np.array([rescale(*c) + int(call.params["out_zero"]) for c in constants], np.int64)
+
+
+def scale_refusal(call: Call, weights: Array) -> str | None:
+    """The requantisation in few instructions needs a right shift of 1 to 20 bits."""
+    shift = call.constants["shift"][~still_channels(call, weights)]
+    if len(shift) and (shift.max() > -1 or shift.min() < -_MOST_SHIFT):
+        return "a scale outside 2**-20 to 1/2"
+    return None
+
+
+def packing_refusal(weights: Array) -> str | None:
+    """Whether channels (rows) can be packed in pairs: see tm_dsp.h."""
+    even, odd = _pairs(weights)
+    packed = 256 * odd + even
+    if packed.min() < -32768:
+        return "a weight of -128 beside a negative one"
+    if np.abs(odd).sum(axis=1).max() * 128 >= 1 << 23:
+        return "more taps than 32 bits hold in a packed pair"
+    return None
+
+
+def _pairs(weights: Array) -> tuple[Array, Array]:
+    """Even and odd channels, int64 (pairs, taps); a missing last channel is zero."""
+    wide = weights.reshape(len(weights), -1).astype(np.int64)
+    if len(wide) % 2:
+        wide = np.concatenate([wide, np.zeros_like(wide[:1])])
+    return wide[0::2], wide[1::2]
+
+
+def padded_runs(weights: Array) -> Array:
+    """(channels, runs, taps of a run) with zeros up to a multiple of four taps."""
+    short = -weights.shape[2] % 4
+    return np.pad(weights, ((0, 0), (0, 0), (0, short)))
+
+
+def pack(weights: Array) -> Array:
+    """(channels, taps) as words of two taps of two channels, int32 (pairs, taps / 2).
+
+    Taps are taken in fours as (0, 2), (1, 3), as SXTB16 delivers them.
+    """
+    even, odd = _pairs(weights)
+    halves = (256 * odd + even).reshape(len(even), -1, 4)
+    low, high = halves[:, :, [0, 1]], halves[:, :, [2, 3]]
+    words = (low & 0xFFFF) | (high & 0xFFFF) << 16
+    return words.astype(np.uint32).view(np.int32).reshape(len(even), -1)
+
+
+def channel_constants(call: Call, weights: Array, bias: Array) -> Array:
+    """[channel][4] int64: bias, multiplier, addend and shift.
+
+    A still channel gets the multiplier 0, so that only its value is left.
+    """
+    shift = -call.constants["shift"].astype(np.int64)
+    zero = np.full(len(shift), int(call.params["out_zero"]), np.int64)
+    multiplier = call.constants["multiplier"].astype(np.int64)
+    still = still_channels(call, weights)
+    values = np.clip(_still_values(call), -128, 127)
+    zero, shift = np.where(still, values, zero), np.where(still, 1, shift)
+    multiplier, bias = np.where(still, 0, multiplier), np.where(still, 0, bias)
+    addend = (np.int64(1) << (shift - 1)) + (zero << shift)
+    return np.stack([bias, multiplier, addend, shift], axis=1)
+
+
+def pair_constants(table: Array) -> Array:
+    """[pair][8] int32 of the constants of two channels, the second bias doubled."""
+    if len(table) % 2:
+        table = np.concatenate([table, [[0, 0, 1, 1]]])
+    table = table.copy()
+    table[1::2, 0] *= 2
+    return table.reshape(-1, 8).astype(np.int32)
+
+
+def folded_bias(call: Call, weights: Array) -> Array:
+    """Bias less the input's zero point times the sum of the weights, int64 (channels,)."""
+    sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
+    return call.constants["bias"].astype(np.int64) - int(call.params["in_zero"]) * sums
+
+
+def bias_refusal(call: Call, weights: Array) -> str | None:
+    """Twice a sum must fit 32 bits, whatever the input."""
+    most = _largest_sums(call, weights)[~still_channels(call, weights)]
+    return "a sum that may exceed 30 bits" if len(most) and most.max() >= 1 << 30 else None
+
+
+def conv_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["dil_h"] != 1 or p["dil_w"] != 1:
+        return "dilation"
+    if p["group_in"] != p["in_c"]:
+        return "groups"
+    assert weights.data is not None
+    w = weights.data
+    return scale_refusal(scalar, w) or packing_refusal(w) or bias_refusal(scalar, w)
+
+
+def conv_call(scalar: Call, weights: Tensor) -> Call:
+    """conv2d_s8__dsp in place of conv2d_s8."""
+    assert weights.data is not None
+    out_c, ker_h, ker_w, in_c = weights.shape
+    runs = padded_runs(weights.data.reshape(out_c, ker_h, ker_w * in_c))
+    words = ker_h * runs.shape[2] // 2
+    pixels = int(scalar.params["out_w"]) * scalar.rows
+    chunk = min(max(_COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
+    keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
+    keep += ["in_zero", "act_min", "act_max"]
+    return replace(
+        scalar,
+        kernel="conv2d_s8__dsp",
+        params={
+            **{k: scalar.params[k] for k in keep},
+            "run": runs.shape[2],
+            "words": words,
+            "chunk": chunk,
+        },
+        constants={
+            "weights": pack(runs.reshape(out_c, -1)),
+            "pairs": pair_constants(
+                channel_constants(scalar, weights.data, folded_bias(scalar, weights.data))
+            ),
+        },
+        scratch=chunk * words * 4 + runs.shape[2],
+    )
+
+
+def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if int(p["in_c"]) % 4:
+        return "channels that are no multiple of four"
+    return _depthwise_sums(scalar, weights)
+
+
+def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
+        return "a kernel other than 3x3"
+    if p["stride_w"] not in (1, 2) or scalar.rows == 1:
+        return "strides over 2, or a single row"
+    return _depthwise_sums(scalar, weights)
+
+
+def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
+    w = _by_channel(weights)
+    return scale_refusal(scalar, w) or bias_refusal(scalar, w)
+
+
+def _by_channel(weights: Tensor) -> Array:
+    """(channels, taps)."""
+    assert weights.data is not None
+    return weights.data.reshape(-1, weights.shape[3]).T
+
+
+def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
+    """[channel][4] int32: twice the bias, multiplier, addend, shift."""
+    table = channel_constants(scalar, _by_channel(weights), bias)
+    table[:, 0] *= 2
+    return table.astype(np.int32)
+
+
+def _halves(low: Array, high: Array) -> Array:
+    """Two arrays of int16 values as the halves of words."""
+    words = (low.astype(np.int64) & 0xFFFF) | (high.astype(np.int64) & 0xFFFF) << 16
+    return words.astype(np.uint32).view(np.int32)
+
+
+_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w act_min act_max".split()
+
+
+def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+    taps = 2 * _by_channel(weights).astype(np.int64).reshape(-1, 3, 3)
+    p = scalar.params
+    columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
+    plane_w = max((columns - 1) * int(p["stride_w"]) + 4, int(p["pad_w"]) + int(p["in_w"]))
+    plane_w += plane_w % 2
+    rows = (scalar.rows - 1) * int(p["stride_h"]) + 3
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8_3x3__dsp",
+        params={
+            **{k: p[k] for k in (*_DEPTHWISE, "in_zero")},
+            "plane_w": plane_w,
+        },
+        constants={
+            "weights": np.stack(
+                [_halves(taps[:, :, 0], taps[:, :, 1]), _halves(taps[:, :, 1], taps[:, :, 2])],
+                axis=2,
+            ),
+            "channels": _depthwise_constants(
+                scalar, weights, folded_bias(scalar, _by_channel(weights))
+            ),
+        },
+        scratch=rows * plane_w * 2,
+    )
+
+
+def depthwise_call(scalar: Call, weights: Tensor) -> Call:
+    taps = 2 * _by_channel(weights).T.astype(np.int64)  # (taps, channels)
+    fours = taps.reshape(len(taps), -1, 4)
+    p = scalar.params
+    zero = np.int64(-int(p["in_zero"]))
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8__dsp",
+        params={
+            **{k: p[k] for k in (*_DEPTHWISE, "ker_h", "ker_w", "dil_h", "dil_w")},
+            "minus_zero": int(_halves(np.array([zero]), np.array([zero]))[0]),
+        },
+        constants={
+            "weights": np.stack(
+                [
+                    _halves(fours[:, :, 0], fours[:, :, 2]),
+                    _halves(fours[:, :, 1], fours[:, :, 3]),
+                ],
+                axis=2,
+            ),
+            "channels": _depthwise_constants(
+                scalar, weights, scalar.constants["bias"].astype(np.int64)
+            ),
+        },
+    )
+
+
+Lower = Callable[[Node, Graph], Call]
+
+
+def variant(
+    name: str,
+    scalar: Lower,
+    fits: Callable[[Call, Tensor], str | None],
+    call: Callable[[Call, Tensor], Call],
+) -> Kernel:
+    """A kernel for the DSP extension made from the call of the scalar one and its weights."""
+
+    def weights(node: Node, graph: Graph) -> Tensor:
+        return graph.tensors[str(node.inputs[1])]
+
+    return Kernel(
+        name,
+        lambda node, graph: call(scalar(node, graph), weights(node, graph)),
+        isa=ISA,
+        fits=lambda node, graph: fits(scalar(node, graph), weights(node, graph)),
+    )
+
+
+def conv_kernel(scalar: Lower) -> Kernel:
+    return variant("conv2d_s8__dsp", scalar, conv_fits, conv_call)
+
+
+def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
+    return (
+        variant("depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call),
+        variant("depthwise_conv2d_s8__dsp", scalar, depthwise_fits, depthwise_call),
+    )
