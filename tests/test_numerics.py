@@ -94,6 +94,36 @@ def connected(s: Scales) -> Model:
     return m, [s.values(64, 9)]
 
 
+def svdf(s: Scales) -> Model:
+    m, scale_x, scale_w, scale_t = ModelFile(), s.any(), s.any(), s.any()
+    scale = s.near(scale_x * scale_w * 64)
+    x, w = m.input([64, 9], **s.kind(scale_x)), m.constant(s.values(8, 9), scale=scale_w)
+    times = m.constant(s.values(8, 1), scale=scale_t)
+    bias = m.constant(np.zeros(8, np.int32), scale=scale * scale_t)
+    state = m.tensor([64, 8], scale=scale, variable=True)
+    y = m.output([64, 8], **s.kind(s.near(scale * scale_t * 32)))
+    m.op("SVDF", [x, w, times, bias, state], [y], "SVDFOptions", rank=1)
+    return m, [s.values(64, 9)]
+
+
+def lstm(s: Scales) -> Model:
+    """Only the cell gate lets its input through; the others stay at a half."""
+    m, scale_x = ModelFile(), s.any()
+    ins = [-1] * 24
+    ins[0] = m.input([64, 1, 9], **s.kind(scale_x))
+    for gate in range(4):
+        scale = s.near(2.0**-12 / scale_x / 64) if gate == 2 else 1e-6
+        ins[1 + gate] = m.constant(s.values(8, 9), scale=scale)
+        ins[5 + gate] = m.constant(s.values(8, 8), scale=1e-6)
+        ins[12 + gate] = m.constant(np.zeros(8, np.int32), scale=scale_x * scale)
+    ins[18] = m.tensor([64, 8], scale=2.0**-13, variable=True)
+    ins[19] = m.tensor([64, 8], dtype="int16", scale=2.0**-15, variable=True)
+    y = m.output([64, 1, 8], scale=2.0**-13)
+    options = "UnidirectionalSequenceLSTMOptions"
+    m.op("UNIDIRECTIONAL_SEQUENCE_LSTM", ins, [y], options, fusedActivationFunction=4)
+    return m, [s.values(64, 1, 9)]
+
+
 def reduction(name: str) -> Callable[[Scales], Model]:
     def model(s: Scales) -> Model:
         m, scale = ModelFile(), s.any()
@@ -129,6 +159,8 @@ MODELS: dict[str, Callable[[Scales], Model]] = {
     "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", products),
     "SUB": binary("SUB", "SubOptions", sums),
     "SUM": reduction("SUM"),
+    "SVDF": svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
 }
 
 

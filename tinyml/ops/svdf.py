@@ -71,10 +71,8 @@ def lower(node: Node, graph: Graph) -> Call:
     (x, features, times, state), y = _tensors(node, graph), graph.outs(node)[0]
     bias = graph.ins(node)[3]
     assert features.data is not None and times.data is not None
-    # The products of scales are taken in float32, as TFLite does.
-    one, two, three, four, five = (np.float32(t.scale) for t in (x, features, state, times, y))
-    in_multiplier, in_shift = multiplier_shift(float(one * two / three))
-    out_multiplier, out_shift = multiplier_shift(float(three * four / five))
+    in_multiplier, in_shift = multiplier_shift(x.scale * features.scale / state.scale)
+    out_multiplier, out_shift = multiplier_shift(state.scale * times.scale / y.scale)
     return Call(
         "svdf_s8",
         (x.name,),

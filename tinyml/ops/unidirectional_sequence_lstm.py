@@ -125,11 +125,9 @@ def _gate_scales(node: Node, graph: Graph) -> dict[str, Array]:
     """Multiplier and shift of each product of input or hidden state with weights."""
     pairs = []
     for source, numbers in ((0, _INPUT_WEIGHTS), (_HIDDEN, _HIDDEN_WEIGHTS)):
-        scale = np.float32(operand(node, graph, source).scale)
+        scale = operand(node, graph, source).scale
         for weights in (operand(node, graph, i) for i in numbers):
-            # The product is taken in float32, as TFLite does.
-            product = float(scale * np.float32(weights.scale))
-            pairs.append(multiplier_shift(product / _GATE_SCALE))
+            pairs.append(multiplier_shift(scale * weights.scale / _GATE_SCALE))
     return {
         "multiplier": np.array([m for m, _ in pairs], np.int32),
         "shift": np.array([s for _, s in pairs], np.int32),
