@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .board import Board
 from .errors import PortError
 
 Port = Any
@@ -48,6 +49,48 @@ def list_ports() -> tuple[PortInfo, ...]:
         )
         for port in found
     )
+
+
+def find_port(board: Board, serial_number: str = "") -> str:
+    """The port of a board's console, by its USB ids; by serial number where one probe has two.
+
+    PortError rather than a guess between two.
+    """
+    if not board.usb:
+        pins = f" ({board.console.pins})" if board.console and board.console.pins else ""
+        raise PortError(
+            f"the console of {board.title} is not on its own USB{pins}",
+            hint=f"--port names the port of the serial adapter; {_available()}",
+        )
+    found = [port for port in list_ports() if port.usb in board.usb]
+    wanted = serial_number.lower().lstrip("0")
+    exact = [p for p in found if wanted and p.serial_number.lower().lstrip("0") == wanted]
+    found = exact or found
+    if len(found) == 1:
+        return found[0].device
+    if not found:
+        ids = " or ".join(board.usb)
+        raise PortError(
+            f"no serial port of {board.title} was found (USB id {ids})",
+            hint=f"plug it in, or name its port with --port; {_available()}",
+        )
+    raise PortError(
+        f"{len(found)} serial ports could be the console of {board.title}",
+        hint=f"--port names one; {'; '.join(map(str, found))}",
+    )
+
+
+def diagnose(board: Board, port: Port | None) -> str:
+    """What to check when nothing arrives from a board's console."""
+    name = str(port.port) if port is not None else ""
+    hints = []
+    info = next((p for p in list_ports() if p.device == name), None)
+    if info is not None and info.usb and board.usb and info.usb not in board.usb:
+        hints.append(f"{info} is not {board.title}'s own USB port ({' or '.join(board.usb)})")
+    if board.console is not None and board.console.pins:
+        hints.append(f"the console is {board.console.uart}: {board.console.pins}")
+    hints.append("press reset; is the board powered, and did it start?")
+    return "; ".join(hints)
 
 
 def holders(device: str) -> tuple[str, ...]:
@@ -137,7 +180,10 @@ def _errno(error: Exception) -> int | None:
 
 def _busy(name: str, others: tuple[str, ...]) -> PortError:
     who = ", ".join(others) or "another program"
-    return PortError(f"{name} is in use by {who}", hint="close it there, then try again")
+    hint = "close it there, then try again"
+    if "ModemManager" in who:
+        hint = "sudo systemctl stop ModemManager (it tries every new serial port as a modem)"
+    return PortError(f"{name} is in use by {who}", hint=hint)
 
 
 def _permission_hint(name: str) -> str:
@@ -150,7 +196,11 @@ def _permission_hint(name: str) -> str:
     except (ImportError, KeyError, OSError):
         group = "dialout"
     if group == "root":
-        return "a udev rule has to give your user access to the device"
+        rule = f'KERNEL=="{Path(name).name}", GROUP="dialout", MODE="0660"'
+        return (
+            f"echo '{rule}' | sudo tee /etc/udev/rules.d/60-tinyml-port.rules && "
+            "sudo udevadm control --reload && sudo udevadm trigger"
+        )
     return f"sudo usermod -aG {group} $USER, then log in again (or add a udev rule)"
 
 

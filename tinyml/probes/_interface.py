@@ -48,6 +48,9 @@ class Probe(Protocol):
     def diagnose(self) -> str:
         """What is wrong, or what to check, when nothing arrives on the console."""
 
+    def summary(self) -> str:
+        """Which probe it is: its serial number and firmware version, where they are known."""
+
     def counting(self, counter_hz: int) -> Counting:
         """The unit of the firmware's counter, which says of itself that it runs at counter_hz."""
 

@@ -53,6 +53,9 @@ class HostProbe:
         state = self._running.state() if self._running else "the program is not running"
         return state or "the program runs, but says nothing: it may be in an endless loop"
 
+    def summary(self) -> str:
+        return "host"
+
     def counting(self, counter_hz: int) -> Counting:
         return Counting("nanoseconds (this computer)", 1e9 / counter_hz, emulated=True)
 

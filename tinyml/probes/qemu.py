@@ -88,6 +88,9 @@ class QemuProbe:
             "console works, or use another UART"
         )
 
+    def summary(self) -> str:
+        return f"qemu, machine {self._emulator.machine}"
+
     def counting(self, counter_hz: int) -> Counting:
         """The emulator's own rate counts: firmware may think that its clock is another."""
         scale = 1e9 / self._emulator.counter_hz if self._icount else 0.0

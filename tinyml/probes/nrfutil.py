@@ -1,0 +1,71 @@
+"""nrfutil with its `device` command: Nordic's present tool for Nordic's kits."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import ClassVar
+
+from ..errors import ToolError
+from ._flasher import ONCE, Flasher, Rung
+from ._usb import Found
+
+_OPTIONS = (
+    # The default erases the whole chip.
+    "chip_erase_mode=ERASE_RANGES_TOUCHED_BY_FIRMWARE,verify=VERIFY_READ,reset=RESET_SYSTEM"
+)
+
+
+class NrfutilProbe(Flasher):
+    """Options: core = Application or Network, for chips that have both."""
+
+    name = "nrfutil"
+    programs = ("nrfutil",)
+    install = "install nrfutil from nordicsemi.com, then: nrfutil install device"
+    known: ClassVar = {"core": r"Application|Network"}
+    suffix = ".hex"
+    usb = r"1366:[0-9a-f]{4}"
+    rungs = ONCE
+    firmware = re.compile(r'jlinkObFirmwareVersion"?: *"?([^"\n]+)')
+    locked = re.compile(
+        r"readback protection|protected|APPROTECT|NotAvailableBecauseProtection", re.IGNORECASE
+    )
+    absent = re.compile(r"No (devices?|debug probes?) (were |was )?(found|matched)", re.IGNORECASE)
+
+    def load(self, file: str, rung: Rung) -> list[str]:
+        return self._device("program", "--firmware", file, "--options", _OPTIONS)
+
+    def restart(self) -> list[str]:
+        return self._device("reset")
+
+    def recover(self) -> list[str] | None:
+        return self._device("recover")
+
+    def listing(self) -> tuple[Found, ...] | None:
+        text = self.list_tool("--json", "device", "list", "--traits", "jlink")
+        if re.search(r"unrecognized subcommand|command .?device.? (is )?not", text, re.IGNORECASE):
+            raise ToolError("nrfutil lacks its device command", hint="nrfutil install device")
+        found = {}
+        for line in text.splitlines():
+            for device in _devices(line):
+                number = str(device.get("serialNumber", ""))
+                if re.fullmatch(r"\d{6,12}", number):
+                    found[number] = Found(number, str(device.get("boardVersion", "")))
+        return tuple(found.values())
+
+    def _device(self, command: str, *more: str) -> list[str]:
+        line = [self.tool, "device", command, *more]
+        if "core" in self.options:
+            line += ["--core", self.options["core"]]
+        return [*line, "--serial-number", self.serial] if self.serial else line
+
+
+def _devices(line: str) -> list[dict[str, object]]:
+    """The devices in one line of JSON, wherever in it they are listed."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return []
+    data = value.get("data", value) if isinstance(value, dict) else None
+    devices = data.get("devices", []) if isinstance(data, dict) else []
+    return [d for d in devices if isinstance(d, dict)] if isinstance(devices, list) else []
