@@ -256,7 +256,7 @@ def test_other_firmware_and_silence(about, message, monkeypatch):
 def test_unplugging_in_the_middle_is_one_clear_sentence():
     emulator = Ppk2Emulator(WAVE, unplug_after=len(metadata()) + 100_000)
     start = time.monotonic()
-    with pytest.raises(MeterError, match="PPK2 was unplugged, or its port .* failed"):
+    with pytest.raises(MeterError, match=r"PPK2 was unplugged, or its port .* failed"):
         record(emulator)
     assert time.monotonic() - start < 5
 
@@ -267,7 +267,7 @@ def test_falling_silent_is_noticed(monkeypatch):
     with (
         emulator,
         open_meter("ppk2", options(emulator)) as meter,
-        pytest.raises(MeterError, match="has sent no samples for 0.3 s"),
+        pytest.raises(MeterError, match=r"has sent no samples for 0\.3 s"),
     ):
         list(meter.record(lambda: False))
 

@@ -45,6 +45,7 @@ class OtiiEmulator:
             console, _ = self._server.accept()
         except OSError:
             return
+        console.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with console, console.makefile("rb") as lines:
             hello = {"otii_version": self.version, "protocol_version": "0.2", "server": "otii"}
             self._send(console, {"type": "information", "info": "connected", "data": hello})

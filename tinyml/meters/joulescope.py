@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ._interface import MeterError, Options, Samples, Stop
+from ._interface import Bools, MeterError, Options, Samples, Stop
 from ._options import Choices
 
 _SILENCE_SECONDS = 2.0
+_LONGEST_GAP = 10_000_000  # samples; a longer one starts anew
 _MOST_WAITING = 4096  # messages: a few seconds
 _SIGNALS = ("s/i", "s/v")
 
@@ -35,12 +36,13 @@ class Aligner:
         self._data: dict[str, NDArray[np.float32]] = {n: np.empty(0, np.float32) for n in names}
 
     def add(self, name: str, first: int, data: NDArray[np.float32]) -> None:
-        """A block of one signal. What overlaps is new; after a gap, what is before it goes."""
+        """A block of one signal: what overlaps is new, what is missing between is NaN."""
         start, held = self._starts[name], self._data[name]
-        if start is None or first > start + len(held) or first < start:
+        if start is None or not 0 <= first - start <= len(held) + _LONGEST_GAP:
             self._starts[name], self._data[name] = first, data
         else:
-            self._data[name] = np.concatenate([held[: first - start], data])
+            gap = np.full(max(first - start - len(held), 0), np.nan, np.float32)
+            self._data[name] = np.concatenate([held[: first - start], gap, data])
 
     def take(self) -> tuple[int, dict[str, NDArray[np.float32]]] | None:
         """First number and samples of what all signals have, taken away; None where that is none.
@@ -154,14 +156,14 @@ class Joulescope:
         origin, expected, lost, rate = None, 0, 0, 0.0
         last = time.monotonic()
         while not stop():
+            if time.monotonic() - last > _SILENCE_SECONDS:
+                raise MeterError(
+                    f"the Joulescope has sent no samples for {_SILENCE_SECONDS:g} s",
+                    hint="was it unplugged? Is Vref wired (JS220, JS320)?",
+                )
             try:
                 topic, value = self._messages.get(timeout=0.1)
             except queue.Empty:
-                if time.monotonic() - last > _SILENCE_SECONDS:
-                    raise MeterError(
-                        f"the Joulescope has sent no samples for {_SILENCE_SECONDS:g} s",
-                        hint="was it unplugged? Is Vref wired (JS220, JS320)?",
-                    ) from None
                 continue
             name = topic.removeprefix(f"{self._device}/").removesuffix("/!data")
             if name not in signals:
@@ -173,16 +175,16 @@ class Joulescope:
                 continue
             last = time.monotonic()
             origin = block[0] if origin is None else origin
-            lost += block[0] - origin - expected
-            expected = block[0] - origin + len(block[1]["s/i"])
+            whole: Bools = np.isfinite(np.stack(list(block[1].values()))).min(axis=0)
+            lost += block[0] - origin - expected + int((~whole).sum())
+            expected = block[0] - origin + len(whole)
             self._about |= {"rate_hz": rate, "lost_samples": lost, "overrun": self._overrun}
-            yield from self._samples(expected - len(block[1]["s/i"]), rate, block[1])
+            yield from self._samples(expected - len(whole), rate, block[1], whole)
 
     def _samples(
-        self, first: int, rate: float, block: dict[str, NDArray[np.float32]]
+        self, first: int, rate: float, block: dict[str, NDArray[np.float32]], whole: Bools
     ) -> Iterator[Samples]:
-        """The block, without the samples that the instrument marks as missing (NaN)."""
-        whole = np.isfinite(block["s/i"]) & np.isfinite(block["s/v"])
+        """The block without the samples that are missing in a signal."""
         edges = np.flatnonzero(np.diff(whole, prepend=False, append=False))
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             yield Samples(

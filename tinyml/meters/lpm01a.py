@@ -29,10 +29,12 @@ _ASCII_RATE = 5000  # the fastest that ASCII keeps up without end
 _PROMPT = "PowerShield >"
 _REPLY_SECONDS = 5.0
 _SILENCE_SECONDS = 3.0
+_QUIET_SECONDS = 1.0
 _MOST_AMPERES = 1.0  # far above what the shield can give: a misread byte, not a current
 _GARBAGE = 2000
 _PACKETS = {0xF3: 5, 0xF4: 0, 0xF5: 0, 0xF6: 0, 0xF7: 2}  # bytes between type and FF FF
 _TEXT_MOST = 512
+_AT_ONCE = 2048  # words looked at together
 
 _SAMPLE = re.compile(rb"(\d{4})([+-])(\d{2})")
 _TIME = re.compile(rb"TimeStamp: *(\d{1,9})s *(\d{1,3})ms(?:, *buff *(\d{1,3})%)?")
@@ -57,11 +59,11 @@ class Stream:
     _level: bool = False
     _blocks: list[tuple[int, Floats, Bools]] = field(default_factory=list)
     _origin: tuple[float, int] | None = None  # samples by the clock, and by count
-    _garbage: int = 0
+    _garbage: float = 0
 
     def add(self, values: Floats) -> None:
         if len(values):
-            self._garbage = 0
+            self._garbage = max(self._garbage - len(values) / 16, 0)
             self._index += len(values)
             self._values.append(values)
             self._levels.append(np.full(len(values), self._level))
@@ -173,7 +175,7 @@ class BinaryDecoder:
     def feed(self, data: bytes) -> None:
         self._pending += data
         while len(self._pending) >= 2 and not self.stream.ended:
-            words = np.frombuffer(self._pending, ">u2", len(self._pending) // 2)
+            words = np.frombuffer(self._pending, ">u2", min(len(self._pending) // 2, _AT_ONCE))
             values = (words & 0xFFF) / 16.0 ** (words >> 12)
             odd = np.flatnonzero((words >= 0xF000) | (values > _MOST_AMPERES))
             good = int(odd[0]) if len(odd) else len(words)
@@ -186,7 +188,7 @@ class BinaryDecoder:
         """Take what is no sample off the pending bytes; False where more has to come first."""
         head = self._pending[:2]
         if head[0] == 0xF0 and head[1] in (0xF1, 0xF2):
-            end = self._pending.find(b"\xff\xff", 2)
+            end = self._pending.find(b"\xff\xff", 2, _TEXT_MOST)
             if end >= 0:
                 self._text(self._pending[2:end], head[1])
                 self._pending = self._pending[end + 2 :]
@@ -347,6 +349,8 @@ class Lpm01a:
             last = now if data else last
             if deadline is not None and now > deadline:
                 raise MeterError("the PowerShield does not end its recording")
+            if deadline is not None and now - last > _QUIET_SECONDS:
+                return  # all is here, though it did not say so
             if deadline is None and now - last > _SILENCE_SECONDS + 1 / self._rate:
                 raise MeterError(
                     f"the PowerShield has sent no samples for {_SILENCE_SECONDS:g} s",

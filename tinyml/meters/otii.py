@@ -51,6 +51,7 @@ class Server:
                 hint="start Otii 3 (or otii_server) and switch its TCP server on",
             ) from error
         self._socket.settimeout(0.1)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.hello = self._receive("the greeting")
 
     def ask(
