@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .flow import Built, Model
     from .project import Project
     from .run import Progress
+    from .tflm_build import Options
 
 app = typer.Typer(
     name="tinyml",
@@ -51,6 +52,18 @@ OptimizeOption = Annotated[str | None, typer.Option(help="speed, balanced or siz
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder to build in; it is replaced.")
 ]
+EngineOption = Annotated[str | None, typer.Option(help="aot, or tflm: your TFLite-Micro.")]
+TflmOption = Annotated[
+    Path | None,
+    typer.Option("--tflm", envvar="TINYML_TFLM", help="Your TFLite-Micro, for engine tflm."),
+]
+ArenaOption = Annotated[
+    str, typer.Option(help="Engine tflm: where to look for the arena's size, or bytes to take.")
+]
+CustomOption = Annotated[
+    list[str] | None,
+    typer.Option("--custom-op", help="Engine tflm: NAME=Register_NAME of an operator of yours."),
+]
 SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
 ]
@@ -77,12 +90,17 @@ def build(
     optimize: OptimizeOption = None,
     sanitize: SanitizeOption = False,
     unsafe: UnsafeOption = False,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
     from . import report
 
-    built = _build(model, board, calibration, output, optimize, sanitize, unsafe)
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(model, board, calibration, output, optimize, sanitize, unsafe, chosen)
     if as_json:
         _print_json(_built_json(built))
     else:
@@ -107,6 +125,10 @@ def run(
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
     port: PortOption = None,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send inputs to a board and get the outputs back."""
@@ -116,7 +138,16 @@ def run(
     file = inputs or (project.test if project else None)
     if file is None:
         raise InputError("there are no inputs", hint="give --inputs data.npz")
-    built = _build(model, board, calibration, output, optimize, sanitize, unsafe)
+    target = _board(board or (project.board if project else None))
+    if _engine(project, engine) == "tflm" and target.host:
+        from .cli_tflm import run_on_host
+
+        source = model or (project.model if project else Path())
+        calibrated = calibration or (project.calibration if project else None)
+        run_on_host(_load(source, calibrated, unsafe), file, results, as_json)
+        return
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(model, board, calibration, output, optimize, sanitize, unsafe, chosen)
     graph = built.model.graph
     arrays = data.input_arrays(file, graph.input_names)
     labels = data.labels_of(file, graph.input_names)
@@ -155,13 +186,18 @@ def bench(
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
     port: PortOption = None,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build, run and measure: latency by layer, memory, accuracy."""
     from . import flow, report
 
     project = _project(model)
-    built = _build(model, board, calibration, output, optimize, False, unsafe)
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(model, board, calibration, output, optimize, False, unsafe, chosen)
     labelled = test or (project.test if project else None)
     folder = flow.results_folder(results, built)
     with _progress("inferences") as progress:
@@ -325,6 +361,7 @@ def _build(
     optimize: str | None,
     sanitize: bool,
     unsafe: bool,
+    runtime: Options | None = None,
 ) -> Built:
     """The build that command line and project file ask for together."""
     from . import flow
@@ -343,10 +380,44 @@ def _build(
     model = _load(source, calibration or (project.calibration if project else None), unsafe)
     name = project.name if project else identifier(source.stem)
     prefix = project.prefix if project else identifier(source.stem)
-    folder = output or Path("build") / f"{identifier(name)}-{board.name}"
-    return flow.build(
-        model, board, folder, prefix=prefix, optimize=level, sanitize=sanitize, tell=_tell
+    suffix = "-tflm" if runtime else ""
+    folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
+    built = flow.build(
+        model,
+        board,
+        folder,
+        prefix=prefix,
+        optimize=level,
+        sanitize=sanitize,
+        runtime=runtime,
+        tell=_tell,
     )
+    _warn(built.model.warnings[len(model.warnings) :])
+    return built
+
+
+def _engine(project: Project | None, engine: str | None) -> str:
+    from .project import ENGINES, nearest
+
+    name = engine or (project.engine if project else "aot")
+    if name not in ENGINES:
+        raise InputError(f"--engine is {name!r}", hint=nearest(name, ENGINES))
+    return name
+
+
+def _runtime(
+    model: Path | None,
+    engine: str | None,
+    folder: Path | None,
+    arena: str,
+    custom_op: list[str] | None,
+) -> Options | None:
+    """The user's TFLite-Micro where the engine is tflm."""
+    if _engine(_project(model), engine) == "aot":
+        return None
+    from .cli_tflm import read_options
+
+    return read_options(folder, arena, custom_op)
 
 
 def _board(name: str | None) -> Board:
@@ -399,6 +470,9 @@ def _progress(what: str) -> Iterator[Progress]:
     with Bar(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+from . import cli_tflm  # noqa: E402, F401  its commands
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from . import build as compiler
-from . import data, emit, tflite, wire
+from . import data, emit, tflite, tflm_build, wire
 from .board import Board
 from .build import Image, Sources
-from .engines import aot
+from .engines import aot, tflm
 from .errors import ProbeError
 from .graph import Array, Graph, Tensor
 from .link import Log
@@ -57,7 +57,7 @@ class Built:
 
     folder: Path
     model: Model
-    plan: Plan
+    plan: Plan | tflm.Plan
     image: Image
 
     @property
@@ -105,18 +105,32 @@ def build(
     prefix: str,
     optimize: str = "speed",
     sanitize: bool = False,
+    runtime: tflm_build.Options | None = None,
     tell: Tell = _silent,
 ) -> Built:
-    """Plan, print and compile a model into the folder `output`, which is replaced as a whole."""
+    """Plan, print and compile a model into the folder `output`, which is replaced as a whole.
+
+    With `runtime`, a TFLite-Micro of the user's, that runs the model in place of our own code.
+    """
     tell(f"planning {model.name} for {board.name}")
-    plan = compile_model(model, board)
     output.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        sources = write_sources(model, plan, prefix, work)
-        tell(f"compiling {len(plan.steps)} steps for {board.core.cpu}")
+        plan: Plan | tflm.Plan
+        if runtime is None:
+            plan = compile_model(model, board)
+            sources = write_sources(model, plan, prefix, work)
+        else:
+            plan, sources, doubts = tflm_build.prepare(
+                model.graph, model.bytes, board, prefix, work, runtime, tell
+            )
+            model = replace(model, warnings=model.warnings + doubts)
+            write_facts(model, plan, work)
+        tell(f"compiling {len(plan.schedule)} steps for {board.core.cpu}")
         sources = compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
         image = compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
+        if isinstance(plan, tflm.Plan):
+            tflm_build.finish(image, plan)
         _write_json(work / "build.json", image.to_json())
         shutil.rmtree(work / "obj", ignore_errors=True)
         _replace_folder(work, output)
@@ -128,10 +142,15 @@ def build(
 def write_sources(model: Model, plan: Plan, prefix: str, folder: Path) -> Sources:
     """Everything a compiler needs of the model itself: for `build`, or for a user's own project."""
     emit.emit(emit.model_of(plan, prefix, model.bytes), folder)
-    (folder / "model.tflite").write_bytes(model.bytes)
     (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8", newline="\n")
-    _write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
+    write_facts(model, plan, folder)
     return Sources(folder, ("model.c",), (".",), {"TM_MODEL": f"{prefix}_model"})
+
+
+def write_facts(model: Model, plan: Plan | tflm.Plan, folder: Path) -> None:
+    """The model itself, and its plan to read."""
+    (folder / "model.tflite").write_bytes(model.bytes)
+    _write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -1,0 +1,196 @@
+"""Commands about TFLite-Micro: compare engines, export files for another build system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .cli import (
+    ArenaOption,
+    BoardOption,
+    CalibrationOption,
+    CustomOption,
+    JsonOption,
+    ModelArgument,
+    OptimizeOption,
+    ProbeOption,
+    TflmOption,
+    UnsafeOption,
+    _board,
+    _engine,
+    _load,
+    _print_json,
+    _project,
+    _tell,
+    app,
+    out,
+)
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .flow import Model
+    from .tflm_build import Options
+
+
+@app.command()
+def compare(
+    model: ModelArgument = None,
+    engines: Annotated[str, typer.Option(help="Engines, the first one to compare by.")] = (
+        "aot,tflm"
+    ),
+    board: BoardOption = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help=".npz by input name; seeded random inputs without.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Inferences to time.")] = 3,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all of it.")] = Path(
+        "compare"
+    ),
+    calibration: CalibrationOption = None,
+    optimize: OptimizeOption = None,
+    unsafe: UnsafeOption = False,
+    probe: ProbeOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One model with several engines: outputs, latency by layer, flash and RAM in one table."""
+    from . import compare as comparing
+    from . import compare_report, data, flow
+    from .clean import identifier
+
+    project = _project(model)
+    target = _board(board or (project.board if project else None))
+    names = [_engine(None, name.strip()) for name in engines.split(",")]
+    level = optimize or (project.optimize if project else "speed")
+    if level not in flow.LEVELS:
+        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    source = model or (project.model if project else Path())
+    runtime = None
+    if "tflm" in names and not target.host:
+        runtime = read_options(tflm, arena, custom_op)
+    calibrated = calibration or (project.calibration if project else None)
+    loaded = _load(source, calibrated, unsafe)
+    arrays = None if inputs is None else data.input_arrays(inputs, loaded.graph.input_names)
+    found = comparing.compare(
+        loaded,
+        target,
+        names,
+        output / f"{identifier(source.stem)}-{target.name}",
+        prefix=identifier(source.stem),
+        runtime=runtime,
+        inputs=arrays,
+        optimize=level,
+        probe=probe,
+        count=count,
+        tell=_tell,
+    )
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        out.print(compare_report.table(found))
+    if not found.equal:
+        raise typer.Exit(3)
+
+
+@app.command()
+def export(
+    model: ModelArgument = None,
+    engine: Annotated[str | None, typer.Option(help="aot or tflm.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write, new or empty.")
+    ] = None,
+    board: BoardOption = None,
+    calibration: CalibrationOption = None,
+    unsafe: UnsafeOption = False,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model's sources, with CMake and Makefile fragments, for your own build system."""
+    from . import export as exporting
+    from .board import load_board
+    from .clean import identifier
+    from .tflm_build import read_arena
+
+    project = _project(model)
+    name = _engine(project, engine)
+    source = model or (project.model if project else Path())
+    board_name = board or (project.board if project else None)
+    target = load_board(board_name) if board_name else None
+    size = read_arena(arena)
+    runtime = None
+    if name == "tflm" and tflm is not None and target is not None:
+        runtime = read_options(tflm, arena, custom_op)
+    loaded = _load(source, calibration or (project.calibration if project else None), unsafe)
+    done = exporting.export(
+        loaded,
+        output or Path(f"{identifier(source.stem)}-{name}"),
+        name,
+        prefix=project.prefix if project else identifier(source.stem),
+        board=target,
+        runtime=runtime,
+        custom=_custom(custom_op),
+        arena=size if isinstance(size, int) else None,
+        tell=_tell,
+    )
+    if as_json:
+        _print_json({"folder": str(done.folder), "files": done.files, "arena": done.plan.arena})
+        return
+    out.print(f"files: {done.folder}: {', '.join(done.files)}", markup=False)
+    out.print(f"arena {done.plan.arena} bytes", markup=False)
+
+
+def read_options(folder: Path | None, arena: str, custom_op: list[str] | None) -> Options:
+    """What --tflm, --arena and --custom-op say."""
+    from .tflm_build import Options, read_arena
+    from .tflm_library import given_folder
+
+    return Options(given_folder(folder), read_arena(arena), _custom(custom_op))
+
+
+def _custom(texts: list[str] | None) -> dict[str, str]:
+    custom: dict[str, str] = {}
+    for text in texts or []:
+        name, equals, function = text.rpartition("=")
+        if not equals or not name or not function:
+            raise InputError(f"--custom-op is {text!r}", hint="NAME=Register_NAME")
+        custom[name] = function
+    return custom
+
+
+def run_on_host(model: Model, inputs: Path, results: Path, as_json: bool) -> None:
+    """`run` on this computer, with the tflite-micro package: outputs, arena, operators."""
+    from . import data, flow, report, tflm_host
+    from .engines import tflm
+
+    planned = tflm.plan(model.graph, model.bytes)
+    arrays = data.input_arrays(inputs, model.graph.input_names)
+    labels = data.labels_of(inputs, model.graph.input_names)
+    found = tflm_host.run(planned, model.bytes, flow.device_inputs(model.graph, arrays))
+    data.save_arrays(results, found.outputs)
+    summary: dict[str, Any] = {
+        "board": "host",
+        "probe": "tflite-micro package",
+        "samples": len(next(iter(found.outputs.values()))),
+        "outputs": str(results),
+        "arena_bytes": found.arena.size,
+        "arena_persistent_bytes": found.arena.persistent,
+        "arena_head_bytes": found.arena.head,
+    }
+    if labels is not None:
+        summary["accuracy"] = flow.accuracy(model.graph, found.outputs, labels)
+        right = round(summary["accuracy"] * len(labels))
+        summary["right"] = f"{right} of {len(labels)}"
+    operators = {o.name: o.version for o in planned.operators}
+    if as_json:
+        _print_json({**summary, "arena_parts": dict(found.parts), "operators": operators})
+        return
+    summary["operators"] = ", ".join(f"{n} {v}" for n, v in operators.items())
+    out.print(report.key_values(f"{model.name} in TFLite-Micro on this computer", summary))
+    note = "arena with 64-bit pointers and reference kernels: a board's is another"
+    out.print(note, markup=False)
