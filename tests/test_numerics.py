@@ -213,3 +213,19 @@ def test_relu6_of_two_scales_is_rescaled() -> None:
     m = ModelFile()
     m.op("RELU6", [m.input([3], scale=0.1)], [m.output([3], scale=0.05)])
     assert run(m, np.array([-9, 10, 63], np.int8)).tolist() == [0, 20, 120]
+
+
+def test_multipliers_out_of_range_are_refused() -> None:
+    m = ModelFile()
+    a, b = m.input([1], scale=1e5), m.input([1], scale=1e5)
+    m.op("MUL", [a, b], [m.output([1], scale=1e-3)], "MulOptions")
+    with pytest.raises(ModelError, match="out of range"):
+        aot.plan(tflite.parse(m.finish()))
+
+
+def test_options_that_are_no_numbers_are_refused() -> None:
+    m = ModelFile()
+    x, y = m.input([1], dtype="float32"), m.output([1], dtype="float32")
+    m.op("LEAKY_RELU", [x], [y], "LeakyReluOptions", alpha=float("nan"))
+    with pytest.raises(ModelError, match="alpha is nan"):
+        tflite.parse(m.finish())

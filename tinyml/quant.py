@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from .errors import ModelError
+
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 _RANGES = {
     "NONE": (-math.inf, math.inf),
@@ -24,9 +26,17 @@ def round_half_away(x: float) -> int:
 
 
 def multiplier_shift(real: float) -> tuple[int, int]:
-    """`real` as a Q31 multiplier and a left shift (negative: right), as QuantizeMultiplier."""
+    """`real` as a Q31 multiplier and a left shift (negative: right), as QuantizeMultiplier.
+
+    ModelError where it is 2**31 or more: no 32-bit value can be shifted that far.
+    """
     if real == 0.0:
         return 0, 0
+    if not abs(real) < 1 << 31:
+        raise ModelError(
+            f"scales give a multiplier of {real:g}, which is out of range",
+            hint="quantise the model again: its scales do not belong together",
+        )
     mantissa, shift = math.frexp(real)
     quantized = round_half_away(mantissa * (1 << 31))
     if quantized == 1 << 31:

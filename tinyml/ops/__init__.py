@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -109,6 +110,14 @@ def register(op: Op) -> Op:
 def field_of(options: Table | None, number: int, name: str, form: str, default: Any = 0) -> Any:
     """A scalar option, or its default where the table is absent."""
     return default if options is None else options.scalar(number, name, form, default)
+
+
+def finite(options: Table | None, number: int, name: str) -> float:
+    """A float option; ModelError where it is infinite or not a number."""
+    value = float(field_of(options, number, name, "f", 0.0))
+    if not math.isfinite(value):
+        raise ModelError(f"an operator's {name} is {value}", hint="the file is damaged")
+    return value
 
 
 def activation_of(options: Table | None, number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..flatbuffer import Table
 from ..graph import Node, Tensor
 from ..quant import multiplier_shift, rescale
-from . import _elementwise, field_of
+from . import _elementwise, finite
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Attrs:
 
 
 def _read(o: Table | None) -> Attrs:
-    return Attrs(float(field_of(o, 0, "alpha", "f", 0.0)))
+    return Attrs(finite(o, 0, "alpha"))
 
 
 def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:

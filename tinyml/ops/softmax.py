@@ -9,7 +9,7 @@ import numpy as np
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import softmax_exponentials
-from . import Call, Kernel, Op, _channels, field_of, one_type, operand, register
+from . import Call, Kernel, Op, _channels, finite, one_type, operand, register
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Attrs:
 
 
 def read(o: Table | None) -> Attrs:
-    return Attrs(float(field_of(o, 0, "beta", "f", 0.0)))
+    return Attrs(finite(o, 0, "beta"))
 
 
 def check(node: Node, graph: Graph) -> list[str]:
