@@ -265,6 +265,80 @@ def depthwise_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
+def dense_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    w = weights.data
+    return scale_refusal(scalar, w) or packing_refusal(w) or bias_refusal(scalar, w)
+
+
+def dense_call(scalar: Call, weights: Tensor) -> Call:
+    """fully_connected_s8__dsp in place of fully_connected_s8."""
+    assert weights.data is not None
+    p = scalar.params
+    taps = np.pad(weights.data, ((0, -weights.shape[0] % 4), (0, -weights.shape[1] % 4)))
+    words = taps.shape[1] // 2
+    groups = len(taps) // 4
+    packed = pack(taps).reshape(groups, 2, words).transpose(0, 2, 1)
+    table = channel_constants(scalar, weights.data, folded_bias(scalar, weights.data))
+    idle = np.tile(np.array([[0, 0, 1, 1]], np.int64), (len(taps) - len(table), 1))
+    return replace(
+        scalar,
+        kernel="fully_connected_s8__dsp",
+        params={
+            **{k: p[k] for k in ("batches", "in_n", "out_n", "act_min", "act_max")},
+            "words": words,
+            "groups": groups,
+        },
+        constants={
+            "weights": np.ascontiguousarray(packed),
+            "pairs": pair_constants(np.concatenate([table, idle])),
+        },
+        scratch=words * 4 + groups * 4,
+    )
+
+
+def add_fits(node: Node, graph: Graph, scalar: Call) -> str | None:
+    p = scalar.params
+    if scalar.kernel != "add_s8":
+        return "float32"
+    if any(graph.tensors[t].shape != graph.outs(node)[0].shape for t in scalar.inputs):
+        return "broadcasting"
+    if not all(-_MOST_SHIFT <= p[k] <= 0 for k in ("a_shift", "b_shift")):
+        return "operands of very different scales"
+    if not -_MOST_SHIFT <= p["out_shift"] <= -1:
+        return "a scale outside 2**-20 to 1/2"
+    return None
+
+
+def add_kernel(scalar: Lower) -> Kernel:
+    """add_s8__dsp: no broadcasting, so rows are plain runs of values."""
+
+    def lower(node: Node, graph: Graph) -> Call:
+        call = scalar(node, graph)
+        p = {k: int(v) for k, v in call.params.items()}
+        shift = -p["out_shift"]
+        return replace(
+            call,
+            kernel="add_s8__dsp",
+            params={
+                "count": p["width"] * p["channels"],
+                **{k: p[k] for k in ("a_zero", "b_zero", "a_multiplier", "b_multiplier")},
+                "a_shift": -p["a_shift"],
+                "b_shift": -p["b_shift"],
+                "out_multiplier": p["out_multiplier"],
+                "out_add": (1 << (shift - 1)) + (p["out_zero"] << shift),
+                "out_shift": shift,
+                "act_min": p["act_min"],
+                "act_max": p["act_max"],
+            },
+        )
+
+    def fits(node: Node, graph: Graph) -> str | None:
+        return add_fits(node, graph, scalar(node, graph))
+
+    return Kernel("add_s8__dsp", lower, isa=ISA, fits=fits)
+
+
 Lower = Callable[[Node, Graph], Call]
 
 
@@ -296,3 +370,7 @@ def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
         variant("depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call),
         variant("depthwise_conv2d_s8__dsp", scalar, depthwise_fits, depthwise_call),
     )
+
+
+def dense_kernel(scalar: Lower) -> Kernel:
+    return variant("fully_connected_s8__dsp", scalar, dense_fits, dense_call)

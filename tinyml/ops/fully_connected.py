@@ -13,6 +13,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _dsp,
     _window,
     activation_of,
     activation_refusal,
@@ -117,6 +118,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _dsp.dense_kernel(lower),
             Kernel("fully_connected_s8", lower),
         ),
         read,
