@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,9 +97,12 @@ def find_arena(image: Image, probe_name: str, tell: Tell) -> Arena:
 
 
 def _bisect(attempt: Callable[[int], Boot], whole: Boot, guess: int) -> tuple[Arena, int]:
-    """Between a size that fails and one that works, first right below and at what was used."""
+    """Between a size that fails and one that works, first at and right below what was used.
+
+    That can fail, since preparing the operators takes more for a while: then a little above it.
+    """
     fails, works, tried = 0, whole, 1
-    first: Sequence[int] = (guess, guess - STEP)
+    first = (guess, guess - STEP, guess + 1024, guess + 16 * 1024)
     while works.arena.size - fails > STEP:
         inside = [s for s in first if fails < s < works.arena.size]
         size = inside[0] if inside else _up((fails + works.arena.size) // 2)

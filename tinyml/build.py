@@ -27,7 +27,12 @@ RAM_PARTS = ("arena", "statics", "stack", "guards", "padding")
 _OLDEST_GCC = 10
 _TIMEOUT_S = 600
 _APT_HINT = "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi (or the Arm GNU toolchain)"
-_OURS = ("app", "port", "soc")  # folders whose code is the runtime, not the model
+_OURS = ("app", "port", "soc", "tflm", "tflm_model.cc.o")  # the runtime, not the model's kernels
+# Of TFLite-Micro's archive: all that is no kernel, by its makefile's object names.
+_INTERPRETER = re.compile(
+    r"^tflm-library/.*\((micro_(?!tensor_utils)\w+|flatbuffer_\w+|memory_helpers|\w+_allocator|"
+    r"\w+_memory_planner|\w+_planner_shim|schema_utils|error_reporter|system_setup|common)\.o\)$"
+)
 _TOOLCHAIN_LIBRARIES = re.compile(r"/lib(c|m|g|gcc|nosys|stdc\+\+|supc\+\+)(_nano)?\.a\(")
 _INPUT_SECTION = re.compile(
     r"^(?P<output>\.[\w.]+)|^ (?P<name>\.\S+|COMMON)\s+0x(?P<start>[0-9a-f]+)"
@@ -456,4 +461,5 @@ def _flash_part(section: str, file: str) -> str:
     if _TOOLCHAIN_LIBRARIES.search(file):
         return "libc"
     parts = PurePosixPath(file).parts
-    return "runtime" if parts[0] == "obj" and parts[1] in _OURS else "kernels"
+    ours = parts[0] == "obj" and parts[1] in _OURS
+    return "runtime" if ours or _INTERPRETER.match(file) else "kernels"

@@ -64,9 +64,17 @@ def sizes(built: Built) -> RenderableType:
     table.add_section()
     _row(table, "total", number(report.flash_total), "total", number(report.ram_total))
     _row(table, "board has", number(board.flash.size), "board has", number(board.ram.size))
-    bound = number(built.plan.lower_bound)
-    note = f"arena {number(built.plan.arena)} bytes; lower bound (peak of live bytes) {bound}"
-    return Group(table, Text(note))
+    from .engines import tflm
+
+    plan = built.plan
+    bound = number(plan.lower_bound)
+    note = f"arena {number(plan.arena)} bytes; lower bound (peak of live bytes) {bound}"
+    if isinstance(plan, tflm.Plan):
+        note = (
+            f"arena {number(plan.arena)} bytes {plan.found.source}: persistent "
+            f"{number(plan.found.persistent)}, tensors and scratch {number(plan.found.head)}"
+        )
+    return Group(table, Text(printable(note, 400)))
 
 
 def unit_note(run: Run) -> str:

@@ -173,7 +173,7 @@ def find_library(folder: Path, board: Board) -> Library:
     top = path.parent if path.is_file() else path
     includes = _includes(top, folder)
     archive = _suiting(list_archives(path), folder, board)
-    warnings = []
+    warnings = [*_lesser(archive, board)]
     if archive.kernels == "reference" and board.core.cpu not in ("cortex-m0", "cortex-m0plus"):
         warnings.append(
             "the archive has TFLM's reference kernels: CMSIS-NN's are several times faster "
@@ -185,6 +185,17 @@ def find_library(folder: Path, board: Board) -> Library:
             "no figures by layer and no messages from TFLM"
         )
     return Library(archive, includes, tuple(warnings))
+
+
+def _lesser(archive: Archive, board: Board) -> Iterator[str]:
+    """Code for a lesser core runs, and is slower."""
+    rank = max(_ARCHS[t.arch][1] for t in archive.targets)
+    helium = "mve" in board.isa and not any(t.mve for t in archive.targets)
+    if rank < _RANKS[board.core.cpu] or helium:
+        yield (
+            f"the archive is for {archive.targets[0].text}: it runs on {board.core.cpu}, "
+            f"but slower than one of its own ({make_command(board, archive.kernels)})"
+        )
 
 
 def list_archives(path: Path) -> list[Path]:
