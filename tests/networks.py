@@ -150,6 +150,11 @@ class _Network:
 
 def network(pick: Pick, layers: tuple[str, ...] = ()) -> bytes:
     """A random network, or one whose body has these layers."""
+    return build(pick, layers).m.finish()
+
+
+def build(pick: Pick, layers: tuple[str, ...] = ()) -> _Network:
+    """The same, still open to changes."""
     net = _Network(pick)
     choices = ["conv", "conv", "depthwise", "pool", "pad", "relu", "branch"]
     body = layers or [pick.choice(choices) for _ in range(pick.integer(3, 8))]
@@ -164,7 +169,7 @@ def network(pick: Pick, layers: tuple[str, ...] = ()) -> bytes:
         extra = pick.choice(middle)
         if extra != net.last:
             net.m.graph.outputs.append(extra)
-    return net.m.finish()
+    return net
 
 
 def chain(pick: Pick) -> bytes:

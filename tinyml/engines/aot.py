@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .. import passes
 from ..errors import ModelError
 from ..graph import Graph, Node
 from ..ops import OPS
@@ -65,6 +66,6 @@ def _check_quantised(graph: Graph, floats: bool) -> None:
 
 
 def plan(graph: Graph, isa: frozenset[str] = frozenset(), floats: bool = False) -> Plan:
-    """Check and plan a graph for a core with these instruction sets."""
+    """Check, simplify and plan a graph for a core with these instruction sets."""
     check(graph, floats)
-    return make_plan(graph, isa)
+    return make_plan(passes.run(graph), isa)

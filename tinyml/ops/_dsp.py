@@ -115,7 +115,7 @@ def pair_constants(table: Array) -> Array:
 def folded_bias(call: Call, weights: Array) -> Array:
     """Bias less the input's zero point times the sum of the weights, int64 (channels,)."""
     sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
-    return call.constants["bias"].astype(np.int64) - int(call.params["in_zero"]) * sums
+    return np.asarray(call.constants["bias"].astype(np.int64) - int(call.params["in_zero"]) * sums)
 
 
 def bias_refusal(call: Call, weights: Array) -> str | None:

@@ -1,0 +1,99 @@
+"""Rewrites of the graph: the same outputs before and after, and less to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import networks
+from tests.executor import Executor
+from tests.modelfile import VALID, ModelFile
+from tests.oracle import Tflm, differences, random_inputs
+from tests.pick import Drawn, Pick, Seeded
+from tinyml import passes, tflite
+from tinyml.engines import aot
+from tinyml.graph import Graph
+from tinyml.passes.dead_channels import drop_dead_channels
+from tinyml.plan import make_plan
+
+
+def equal_after(blob: bytes, graph: Graph, seed: int) -> None:
+    executor, tflm = Executor(make_plan(graph)), Tflm(blob)
+    rng = np.random.default_rng(seed)
+    for _ in range(2):
+        inputs = random_inputs(graph, rng)
+        for got, want in zip(executor(inputs), tflm(inputs, len(graph.outputs)), strict=True):
+            assert not differences(got, want), (seed, differences(got, want))
+
+
+def with_dead_channels(pick: Pick, layers: tuple[str, ...] = ()) -> bytes:
+    """A network of which some output channels have only zero weights."""
+    net = networks.build(pick, layers)
+    rng = pick.rng()
+    for operator in net.m.graph.operators:
+        tensors = [net.m.graph.tensors[i] for i in operator.inputs[:2]]
+        if len(tensors) < 2 or not tensors[1].name.startswith(b"layer/weights"):
+            continue
+        shape, buffer = tensors[1].shape, net.m.model.buffers[tensors[1].buffer]
+        data = np.frombuffer(bytes(buffer.data), np.int8).reshape(shape).copy()
+        if shape[0] == 1 and len(shape) == 4:
+            data[..., rng.random(shape[3]) < 0.4] = 0
+        else:
+            data[rng.random(shape[0]) < 0.4] = 0
+        buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+    return net.m.finish()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_dropping_dead_channels_changes_no_output(seed: int) -> None:
+    blob = with_dead_channels(Seeded(seed))
+    equal_after(blob, passes.run(tflite.parse(blob)), seed)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_drawn_networks_with_dead_channels_are_equal_after(data: st.DataObject) -> None:
+    blob = with_dead_channels(Drawn(data))
+    equal_after(blob, passes.run(tflite.parse(blob)), 1)
+
+
+def test_dead_channels_are_really_dropped() -> None:
+    before = after = 0
+    for seed in range(20):
+        blob = with_dead_channels(Seeded(seed), ("conv", "depthwise", "conv", "conv"))
+        graph = tflite.parse(blob)
+        before += make_plan(graph).macs
+        after += make_plan(drop_dead_channels(graph)).macs
+    assert after < 0.8 * before
+
+
+def test_a_graph_without_dead_channels_is_left_alone(models_folder: Path) -> None:
+    graph = tflite.load(models_folder / "kws01_dscnn_int8.tflite")
+    assert drop_dead_channels(graph) is graph
+
+
+def test_half_of_the_vww_model_is_dead(models_folder: Path) -> None:
+    graph = tflite.load(models_folder / "vww01_mobilenet_int8.tflite")
+    plan = aot.plan(graph)
+    assert plan.macs < 3_800_000 < make_plan(graph).macs == 7_489_664
+
+
+def test_layers_that_share_weights_keep_their_own_channels() -> None:
+    """Two convolutions with one weights tensor, of which one has a dead output."""
+    m = ModelFile()
+    x = m.input((1, 2, 2, 2), scale=0.1, zero_point=0)
+    data = np.array([[1, 2], [0, 0]], np.int8).reshape(2, 1, 1, 2)
+    w = m.constant(data, scale=0.1)
+    options = {"padding": VALID, "strideH": 1, "strideW": 1}
+    middle = m.tensor((1, 2, 2, 2), scale=0.1, zero_point=3)
+    m.op("CONV_2D", [x, w], [middle], "Conv2DOptions", **options)
+    y = m.output((1, 2, 2, 2), scale=0.1, zero_point=5)
+    m.op("CONV_2D", [middle, w], [y], "Conv2DOptions", **options)
+    blob = m.finish()
+    graph = passes.run(tflite.parse(blob))
+    assert graph.tensors["t2"].shape == (1, 2, 2, 1)
+    equal_after(blob, graph, 0)
