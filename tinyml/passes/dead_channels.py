@@ -55,7 +55,7 @@ _OTHER = _Layer("other")
 def _layer(node: Node, graph: Graph) -> _Layer:
     x = graph.ins(node)[0] if node.inputs else None
     y = graph.outs(node)[0]
-    if x is None or x.dtype != np.int8 or y.dtype != np.int8 or not x.shape:
+    if x is None or x.data is not None or x.dtype != np.int8 or y.dtype != np.int8 or not x.shape:
         return _OTHER
     if node.op in _POOLS:
         return _Layer("channelwise")
@@ -86,7 +86,7 @@ def _bounds(graph: Graph, layers: Mapping[str, _Layer]) -> dict[str, Bounds]:
     """The least and largest value of each channel of each int8 tensor."""
     found: dict[str, Bounds] = {}
     for name, t in graph.tensors.items():
-        if t.dtype == np.int8 and t.shape:
+        if t.dtype == np.int8 and t.shape and t.data is None:
             n = t.shape[-1]
             found[name] = np.full(n, -128, np.int64), np.full(n, 127, np.int64)
     for node in graph.nodes:
@@ -153,7 +153,7 @@ def _mark(
 ) -> None:
     """What a node needs of its inputs, for what is kept of its output."""
     layer = layers.get(node.outputs[0], _OTHER)
-    names = [n for n in node.inputs if n in keep and graph.tensors[n].data is None]
+    names = [n for n in node.inputs if n in keep]
     if layer.kind == "other":
         for name in (*names, *(o for o in node.outputs if o in keep)):
             keep[name][:] = True
@@ -188,7 +188,7 @@ def _rewrite(
     nodes = []
     for name, mask in keep.items():
         t = graph.tensors[name]
-        if t.data is None and not mask.all():
+        if not mask.all():
             tensors[name] = replace(t, shape=(*t.shape[:-1], int(mask.sum())))
     for node in graph.nodes:
         layer = layers.get(node.outputs[0], _OTHER)
