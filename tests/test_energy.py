@@ -11,6 +11,7 @@ import time
 import tracemalloc
 import zlib
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -337,6 +338,18 @@ def test_energy_of_an_emulator_is_refused(board, tmp_path):
         measure_energy(built, tmp_path, meter=meter)
 
 
+def test_a_voltage_above_the_boards_is_never_switched_on(tmp_path):
+    emulator = Ppk2Emulator(live_idle=IDLE)
+    built = FakeBuilt(dataclasses.replace(BUILT.board, power=Power(3.3)))
+    with (
+        emulator,
+        pytest.raises(InputError, match=r"would give mps2_an386 5 V; its supply is 3\.3"),
+    ):
+        meter = open_meter("ppk2", {"port": emulator.port, "voltage": "5"})
+        measure_energy(built, tmp_path, meter=meter, port="socket://127.0.0.1:1")
+    assert not emulator.commands
+
+
 class Noise:
     """A meter whose pin never rests, or that fails in a way of its own."""
 
@@ -416,3 +429,57 @@ def test_the_registry_has_no_estimate_and_names_its_meters():
     with pytest.raises(InputError, match="no meter 'estimate'") as caught:
         open_meter("estimate")
     assert "ppk2" in caught.value.hint
+
+
+# The command.
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """tinyml energy, with what it builds replaced."""
+    from typer.testing import CliRunner
+
+    from tinyml import cli, cli_energy
+
+    monkeypatch.setattr(cli_energy, "_build", lambda *a, **k: FakeBuilt(BUILT.board))
+    monkeypatch.setattr(FakeBuilt, "folder", Path("build/net"), raising=False)
+    return lambda *words: CliRunner().invoke(cli.app, ["energy", *words])
+
+
+def test_the_command_measures_and_prints(command, tmp_path):
+    emulator = Ppk2Emulator(live_idle=IDLE)
+    with emulator:
+        device = Board0(emulator)
+        words = ("--set", f"port={emulator.port}", "--set", "voltage=3", "--port", device.port)
+        words += ("--seconds", "0.2", "--settle", "0.1", "--idle", "0.2", "-n", "3")
+        done = command("net.tflite", *words, "--results", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert "measured energy" in done.output and "1.5 mJ" in done.output
+    assert "ESTIMATED" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "voltage"), "write KEY=VALUE"),
+        (("--set", "voltage=3", "--set", "voltage=4"), "given twice"),
+        (("--meter", "ppk3"), "no meter 'ppk3'"),
+        (("--meter", "estimate", "--set", "voltage=3"), "no meter to --set"),
+        (("--run", "run.json"), "for --meter estimate"),
+    ],
+)
+def test_the_command_names_what_is_wrong(command, words, message):
+    done = command("net.tflite", *words)
+    assert isinstance(done.exception, InputError) and message in done.exception.message
+
+
+def test_the_command_never_lets_an_estimate_look_measured(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("tinyml.board.load_board", lambda name: powered())
+    RUN.save(tmp_path / "run.json")
+    done = command("--meter", "estimate", "--run", str(tmp_path / "run.json"))
+    assert done.exit_code == 0, done.output
+    assert "ESTIMATED" in done.output and "estimated, not measured" in done.output
+    assert "measured energy" not in done.output and "datasheet, table 20" in done.output
+    assert (tmp_path / "energy-estimated.json").exists()
+    done = command("--meter", "estimate", "--run", str(tmp_path / "run.json"), "--json")
+    assert json.loads(done.output)["kind"] == "estimated"

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from . import flow
+from .board import Board
 from .energy import EnergyResult, Stretch, cut, skip, summarise
 from .errors import InputError
 from .flow import Built, Device
@@ -120,6 +121,7 @@ def measure_energy(
     name = probe or flow.default_probe(built.board)
     if port is None and name in ("qemu", "host"):
         raise _no_board(name)
+    _check_supply(built.board, meter)
     results.mkdir(parents=True, exist_ok=True)
     with (
         meter,
@@ -137,6 +139,19 @@ def _no_board(name: str) -> InputError:
         f"energy is measured on a board, and probe {name} is none",
         hint="give --port PORT of a board that runs the image, or --probe",
     )
+
+
+def _check_supply(board: Board, meter: Meter) -> None:
+    """Refuse a voltage above the board's before anything is switched on."""
+    volts = meter.describe().get("voltage_v")
+    if board.power is None or not isinstance(volts, float | int):
+        return
+    if volts > 1.05 * board.power.supply_v:
+        raise InputError(
+            f"the meter would give {board.name} {volts:g} V; its supply is "
+            f"{board.power.supply_v:g} V (supply_v in its board file)",
+            hint=f"--set voltage={board.power.supply_v:g}",
+        )
 
 
 def _windows(
