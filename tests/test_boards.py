@@ -20,7 +20,8 @@ from tinyml.paths import BOARDS, FIRMWARE
 
 SHIPPED = sorted(file.stem for file in BOARDS.glob("*.toml"))
 VALID: dict[str, Any] = tomllib.loads((BOARDS / "stm32f405.toml").read_text()) | {
-    "power": {"supply_v": 3.3, "active_ma": 40, "source": "a bench"}
+    "power": {"supply_v": 3.3, "active_ma": 40, "source": "a bench"},
+    "usb": {"ids": ["0483:374b"]},
 }
 DELETE = object()
 

@@ -1,0 +1,144 @@
+"""Vendors' register descriptions, cut down to the registers that firmware/soc uses.
+
+One JSON file a chip: where it is from, its licence, and by address the register's name and its
+fields as [lowest bit, bits]. `python -m tests.registers.extract` makes them from a vendor's file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyml.board import Board
+from tinyml.build import board_header
+from tinyml.paths import FIRMWARE
+
+FOLDER = Path(__file__).parent
+CHIPS = {
+    "microbit": "nrf51",
+    "stm32f405": "stm32f405",
+    "stm32f407_discovery": "stm32f407",
+    "nucleo_f446re": "stm32f446",
+    "nucleo_f767zi": "stm32f767",
+    "nucleo_h743zi": "stm32h743",
+    "nucleo_l4r5zi": "stm32l4r5",
+    "nucleo_l476rg": "stm32l476",
+    "nucleo_u575zi_q": "stm32u575",
+    "nrf52840_dk": "nrf52840",
+    "nano_33_ble": "nrf52840",
+    "nrf5340_dk": "nrf5340",
+    "pico": "rp2040",
+    "pico2": "rp2350",
+    "teensy41": "mimxrt1062",
+}
+"""The chip whose description holds for a board's firmware."""
+
+# Registers that no macro names: assembly uses them.
+EXTRA = {
+    "rp2040": (
+        *(0x40020004 + 4 * i for i in range(5)),  # PADS_QSPI
+        *(0x18000000 + i for i in (0x00, 0x04, 0x08, 0x14, 0x28, 0x60, 0xF0, 0xF4)),  # SSI
+    ),
+    "mimxrt1062": (0x400AC038, 0x400AC040, 0x400AC044),  # IOMUXC_GPR
+}
+
+_DEFINE = re.compile(r"^#define (\w+)(?:\((\w+)\))? ", re.MULTILINE)
+_EXPANDED = re.compile(r'^"@(\w+)" (.*)$', re.MULTILINE)
+_HELPERS = {"REGISTER", "GPIO", "UART", "STM32_GPIO_ENR"}  # parts or other names of registers
+_POINTER = "(*(volatile uint32_t *)("
+_ARITHMETIC = re.compile(r"[0-9a-fA-Fx+*/%|&<>() -]+")
+
+
+@dataclass(frozen=True)
+class Register:
+    name: str
+    fields: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the C code for one board names: addresses by register macro (a macro with a parameter
+    has several), values by field macro."""
+
+    registers: Mapping[str, tuple[int, ...]]
+    indexed: frozenset[str]
+    values: Mapping[str, int]
+
+
+def load(chip: str) -> dict[int, Register]:
+    content = json.loads((FOLDER / f"{chip}.json").read_text(encoding="utf-8"))
+    return {
+        int(address, 16): Register(name, {k: (v[0], v[1]) for k, v in fields.items()})
+        for address, (name, fields) in content["registers"].items()
+    }
+
+
+def c_names(described: str) -> set[str]:
+    """Names that firmware gives a register described as PERIPHERAL.REGISTER."""
+    peripheral, register = described.split(".")
+    peripheral = peripheral.upper().removesuffix("_S")
+    register = re.sub(r"_(enabled|disabled|ALTERNATE)$", "", register)
+    instance = re.sub(r"(?<=GPIO)[A-Z]$|\d+$", "", peripheral)
+    stems = {peripheral, instance} | ({"USART"} if instance == "LPUART" else set())
+    plain = register.removeprefix(f"{instance}_")
+    return {f"{stem}_{plain}" for stem in stems}
+
+
+def used(board: Board) -> Used:
+    """Registers and fields as the compiler's preprocessor sees them for this board."""
+    files = [FIRMWARE / "soc" / f"{board.soc}.c", FIRMWARE / "include" / "tm_stm32.h"]
+    parameters = dict(_DEFINE.findall("".join(f.read_text() for f in files)))
+    lines = [f'#include "{files[0].name}"']
+    for name, parameter in parameters.items():
+        for index in _indices(board, parameter):
+            lines += [f"#ifdef {name}", f'"@{name}" {name}{index}', "#endif"]
+    registers: dict[str, list[int]] = {}
+    values: dict[str, int] = {}
+    for name, body in _EXPANDED.findall(_preprocess(board, "\n".join(lines))):
+        if body.startswith(_POINTER) and name not in _HELPERS:
+            registers.setdefault(name, []).append(_evaluate(body[len(_POINTER) - 1 : -1]))
+        elif _ARITHMETIC.fullmatch(_plain(body)):
+            values[name] = _evaluate(body)
+    return Used(
+        {name: tuple(addresses) for name, addresses in registers.items()},
+        frozenset(name for name, parameter in parameters.items() if parameter),
+        values,
+    )
+
+
+def _indices(board: Board, parameter: str) -> list[str]:
+    """What a macro with this parameter is called with: the board's own ports and pins."""
+    if not parameter:
+        return [""]
+    console = board.console
+    assert console is not None and console.tx and console.rx
+    pins = [pin for pin in (console.tx, console.rx, board.trigger) if pin]
+    numbers = {"port": [p.port for p in pins], "pin": [p.bit for p in pins], "i": [0, 31]}
+    numbers["bit"] = [board.trigger.bit] if board.trigger else []
+    return [f"({number})" for number in sorted(set(numbers.get(parameter, [])))]
+
+
+def _preprocess(board: Board, text: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "board.h").write_text(board_header(board))
+        (Path(folder) / "probe.c").write_text(text + "\n")
+        command = ["arm-none-eabi-gcc", "-E", *board.flags, f"-I{folder}"]
+        command += [f"-I{FIRMWARE / 'include'}", f"-I{FIRMWARE / 'soc'}", f"{folder}/probe.c"]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+
+def _plain(expression: str) -> str:
+    return re.sub(r"\b(0x[0-9a-fA-F]+|[0-9]+)u\b", r"\1", expression)
+
+
+def _evaluate(expression: str) -> int:
+    plain = _plain(expression)
+    assert _ARITHMETIC.fullmatch(plain), expression
+    return int(eval(plain.replace("/", "//"))) & 0xFFFFFFFF

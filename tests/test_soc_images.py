@@ -1,0 +1,218 @@
+"""Firmware for every board: it links with the models that fit, starts as its chip wants it to, and
+runs where an emulator is near enough."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from tinyml import emit, tflite, wire
+from tinyml.board import Board, Emulator, list_boards, load_board
+from tinyml.build import Image, Sources, add_app, compile_image
+from tinyml.engines import aot
+from tinyml.errors import BoardError
+from tinyml.paths import FIRMWARE
+from tinyml.probes import open_probe
+
+from .test_build import emulate
+
+needs_gcc = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
+)
+needs_qemu = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed"
+)
+BOARDS = [board for board in list_boards() if not board.host]
+ECHO = Path(__file__).parent / "firmware" / "echo.c"
+
+
+def names(board: Board) -> str:
+    return board.name
+
+
+def loaded(image: Image) -> dict[int, bytes]:
+    """What the image puts into flash, by address."""
+    with image.elf.open("rb") as stream:
+        segments = ELFFile(stream).iter_segments("PT_LOAD")
+        return {s["p_paddr"]: s.data() for s in segments if s["p_filesz"]}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=names)
+def test_probes_of_a_board_take_its_options(board: Board) -> None:
+    for name in {board.probe.default, *board.probe.options}:
+        open_probe(name, board)
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
+    """The smallest application for every board; -O1 is quick to compile."""
+    built = {}
+    for board in BOARDS:
+        sources = add_app(Sources(tmp_path_factory.mktemp(board.name), ()), ECHO)
+        built[board.name] = compile_image(sources, board, optimize="-O1")
+    return built
+
+
+@needs_gcc
+@pytest.mark.parametrize("board", BOARDS, ids=names)
+def test_image_lies_in_the_board_s_memory(board: Board, echo: dict[str, Image]) -> None:
+    image = echo[board.name]
+    segments = loaded(image)
+    assert min(segments) == board.flash.start
+    assert max(a + len(data) for a, data in segments.items()) <= board.flash.end
+    with image.elf.open("rb") as stream:
+        elf = ELFFile(stream)
+        symbols = {s.name: s["st_value"] for s in elf.get_section_by_name(".symtab").iter_symbols()}
+    vectors = symbols["tm_vectors"]
+    flash = next(data for a, data in segments.items() if a <= vectors < a + len(data))
+    offset = vectors - min(segments)
+    stack, reset = struct.unpack_from("<II", flash, offset)
+    assert vectors % 128 == 0
+    assert stack == symbols["__stack_top"] == board.ram.start + board.stack_bytes
+    assert reset == symbols["Reset_Handler"] and reset & 1
+
+
+def crc32_of_the_boot_rom(data: bytes) -> int:
+    """RP2040 data sheet, 2.8.1.3.1: polynomial 04C11DB7, from FFFFFFFF, nothing reflected."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+@needs_gcc
+def test_boot_stage_2_has_the_checksum_that_the_rp2040_wants(echo: dict[str, Image]) -> None:
+    data = loaded(echo["pico"])[0x10000000]
+    crc = crc32_of_the_boot_rom(data[:252])
+    assert struct.unpack_from("<I", data, 252)[0] == crc, f"it has to be 0x{crc:08X}"
+
+
+@needs_gcc
+def test_image_definition_of_the_rp2350(echo: dict[str, Image]) -> None:
+    """RP2350 data sheet, 5.9: a block in the first 4 KiB, its items, and a loop of one block."""
+    data = loaded(echo["pico2"])[0x10000000][:4096]
+    start = data.index(struct.pack("<I", 0xFFFFDED3))
+    assert start % 4 == 0
+    item, last, link, end = struct.unpack_from("<4I", data, start + 4)
+    assert item & 0xFF == 0x42 and (item >> 8 & 0xFF) == 1  # IMAGE_TYPE, one word
+    assert item >> 16 == 1 | 2 << 4 | 1 << 12  # EXE, secure; Arm is 0; RP2350
+    assert last & 0xFF == 0xFF and (last >> 8 & 0xFFFF) == 1
+    assert link == 0 and end == 0xAB123579
+
+
+@needs_gcc
+def test_boot_header_of_the_imxrt1062(echo: dict[str, Image]) -> None:
+    data = loaded(echo["teensy41"])[0x60000000]
+    tag, version = struct.unpack_from("<4sI", data)
+    assert tag == b"FCFB" and version >> 24 == ord("V")
+    assert struct.unpack_from("<II", data, 0x1C0) == (256, 4096)
+    lut = struct.unpack_from("<5H", data, 0x80)
+    decoded = [(word >> 10, 1 << (word >> 8 & 3), word & 0xFF) for word in lut]
+    assert decoded == [(1, 1, 0xEB), (2, 4, 24), (7, 4, 0xFF), (12, 4, 4), (9, 4, 1)]
+    header, entry, _, dcd, boot_data, own, csf, _ = struct.unpack_from("<8I", data, 0x1000)
+    assert (header, dcd, csf, own) == (0x432000D1, 0, 0, 0x60001000)
+    start, size, plugin = struct.unpack_from("<3I", data, boot_data - 0x60000000)
+    assert (start, plugin) == (0x60000000, 0)
+    image = echo["teensy41"]
+    assert image.bin is not None and size == image.bin.stat().st_size
+    assert entry & 1 and 0x60002000 < entry < start + size
+
+
+def model_sources(model: Path, board: Board, folder: Path) -> Sources:
+    graph = tflite.parse(model.read_bytes(), model.name)
+    plan = aot.plan(graph, board.isa)
+    folder.mkdir(parents=True, exist_ok=True)
+    emit.emit(emit.model_of(plan, "model", model.read_bytes()), folder)
+    (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8")
+    sources = Sources(folder, ("model.c",), (".",), {"TM_MODEL": "model_model"})
+    return add_app(sources, FIRMWARE / "app" / "bench.c")
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
+    """Compiled models by compiler flags: boards with one core share them."""
+    return {}
+
+
+@needs_gcc
+@pytest.mark.parametrize("board", BOARDS, ids=names)
+def test_bench_links_with_a_keyword_model(
+    board: Board,
+    models_folder: Path,
+    tmp_path: Path,
+    objects: dict[tuple[str, ...], Path],
+) -> None:
+    model = models_folder / "kws01_dscnn_int8.tflite"
+    sources = model_sources(model, board, tmp_path)
+    key = (*board.flags, *sorted(board.isa))
+    if key in objects:
+        shutil.copy(objects[key], tmp_path / "model.o")
+        files = tuple("model.o" if f == "model.c" else f for f in sources.files)
+        sources = dataclasses.replace(sources, files=files)
+    try:
+        image = compile_image(sources, board, optimize="-O1")
+    except BoardError:
+        assert board.ram.size < 64 * 1024
+        return
+    if key not in objects:
+        objects[key] = tmp_path / "obj" / "model.c.o"
+    assert image.sizes is not None
+    assert image.sizes.flash_total <= board.flash.size
+    assert image.sizes.ram_total <= board.ram.size
+    assert image.sizes.flash["weights"] > 20_000
+
+
+EMULATED = {
+    # An STM32F405: the same core, USART2 and GPIO, and no RCC.
+    "nucleo_f446re": ("stm32f4", Emulator("netduinoplus2", 1, 168_000_000), "hse_timeout 16000000"),
+    "stm32f407_discovery": (
+        "stm32f4",
+        Emulator("netduinoplus2", 1, 168_000_000),
+        "hse_timeout 16000000",
+    ),
+    # An nRF51 with soc/nrf52.c: UART, GPIO and crystal have the same registers.
+    "microbit": ("nrf52", Emulator("microbit", 0, 16_000_000), "ok 16000000"),
+}
+
+
+@needs_gcc
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", EMULATED)
+def test_console_on_a_near_relative(name: str, tmp_path: Path) -> None:
+    soc, emulator, clock = EMULATED[name]
+    board = dataclasses.replace(load_board(name), soc=soc, emulator=emulator)
+    image = compile_image(add_app(Sources(tmp_path, ()), ECHO), board, optimize="-O1")
+    with emulate(image) as session:
+        assert f"{clock} systick" in session.line()
+        session.line()
+        for value in (0, 10, 85, 170, 255):
+            assert session.ask(b"e" + bytes([value])) == f"echo {value}"
+        assert session.ask("d") == "data 1 float 152709952 weights 1"
+        assert session.ask("t") == "trigger"
+
+
+@pytest.mark.skipif(shutil.which("openocd") is None, reason="openocd is not installed")
+@pytest.mark.parametrize("board", BOARDS, ids=names)
+def test_openocd_knows_the_files_of_a_board(board: Board) -> None:
+    options = board.probe.options.get("openocd")
+    if options is None:
+        pytest.skip("no files for OpenOCD")
+    files = [options[key] for key in ("config", "interface", "target") if key in options]
+    if any(part in file for file in files for part in ("nordic/", "rp2350")):
+        pytest.skip("in OpenOCD's later versions only")
+    command = ["openocd"]
+    for index, file in enumerate(files):
+        command += ["-f", file]
+        if index == 0 and "transport" in options:
+            command += ["-c", f"transport select {options['transport']}"]
+    done = subprocess.run([*command, "-c", "shutdown"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
