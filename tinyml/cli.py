@@ -67,6 +67,9 @@ CustomOption = Annotated[
 SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
 ]
+FirmwareOption = Annotated[
+    str, typer.Option("--app", help="bench, mlperf or mlperf-energy: what the firmware is for.")
+]
 
 
 @app.command()
@@ -94,13 +97,16 @@ def build(
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
+    firmware: FirmwareOption = "bench",
     as_json: JsonOption = False,
 ) -> None:
     """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
     from . import report
 
     chosen = _runtime(model, engine, tflm, arena, custom_op)
-    built = _build(model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+    built = _build(
+        model, board, calibration, output, optimize, sanitize, unsafe, chosen, app=firmware
+    )
     if as_json:
         _print_json(_built_json(built))
     else:
@@ -362,6 +368,8 @@ def _build(
     sanitize: bool,
     unsafe: bool,
     runtime: Options | None = None,
+    *,
+    app: str = "bench",
 ) -> Built:
     """The build that command line and project file ask for together."""
     from . import flow
@@ -372,6 +380,8 @@ def _build(
     level = optimize or (project.optimize if project else "speed")
     if level not in flow.LEVELS:
         raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    if app not in flow.APPS:
+        raise InputError(f"--app is {app!r}", hint=f"one of {', '.join(flow.APPS)}")
     if project and project.stack_bytes:
         from dataclasses import replace
 
@@ -380,13 +390,14 @@ def _build(
     model = _load(source, calibration or (project.calibration if project else None), unsafe)
     name = project.name if project else identifier(source.stem)
     prefix = project.prefix if project else identifier(source.stem)
-    suffix = "-tflm" if runtime else ""
+    suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
     folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
     built = flow.build(
         model,
         board,
         folder,
         prefix=prefix,
+        app=app,
         optimize=level,
         sanitize=sanitize,
         runtime=runtime,
@@ -472,7 +483,7 @@ def _progress(what: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-from . import cli_tflm  # noqa: E402, F401  its commands
+from . import cli_mlperf, cli_tflm  # noqa: E402, F401  their commands
 
 
 def main() -> None:

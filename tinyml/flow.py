@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import build as compiler
-from . import data, emit, tflite, tflm_build, wire
+from . import data, emit, mlperf, tflite, tflm_build, wire
 from .board import Board
 from .build import Image, Sources
 from .engines import aot, tflm
@@ -30,6 +30,7 @@ from .results import Run
 from .run import Progress, Session, connect, summarise
 
 LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
+APPS = ("bench", "mlperf", "mlperf-energy")
 Tell = Callable[[str], None]
 
 
@@ -103,6 +104,7 @@ def build(
     output: Path,
     *,
     prefix: str,
+    app: str = "bench",
     optimize: str = "speed",
     sanitize: bool = False,
     runtime: tflm_build.Options | None = None,
@@ -112,6 +114,8 @@ def build(
 
     With `runtime`, a TFLite-Micro of the user's, that runs the model in place of our own code.
     """
+    if app == "mlperf-energy":
+        board = mlperf.energy_board(board)
     tell(f"planning {model.name} for {board.name}")
     output.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
@@ -127,7 +131,7 @@ def build(
             model = replace(model, warnings=model.warnings + doubts)
             write_facts(model, plan, work)
         tell(f"compiling {len(plan.schedule)} steps for {board.core.cpu}")
-        sources = compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
+        sources = _add_app(sources, model.graph, app)
         image = compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)
@@ -137,6 +141,13 @@ def build(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Built(output, model, plan, _moved(image, output))
+
+
+def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
+    if app == "bench":
+        return compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
+    sources = mlperf.add_settings(sources, graph, energy=app == "mlperf-energy")
+    return compiler.add_app(sources, FIRMWARE / "app" / "mlperf.c")
 
 
 def write_sources(model: Model, plan: Plan, prefix: str, folder: Path) -> Sources:

@@ -1,0 +1,201 @@
+"""`tinyml mlperf`: accuracy, performance and energy of any device that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .cli import (
+    ArenaOption,
+    BoardOption,
+    CustomOption,
+    EngineOption,
+    JsonOption,
+    ModelArgument,
+    OptimizeOption,
+    OutputOption,
+    PortOption,
+    ProbeOption,
+    TflmOption,
+    _build,
+    _progress,
+    _runtime,
+    app,
+    out,
+)
+from .errors import InputError, ProbeError
+
+if TYPE_CHECKING:
+    from .flow import Built
+    from .link import Log
+    from .meters import Meter
+    from .mlperf import Client, Identity
+    from .mlperf_data import Sample
+    from .mlperf_run import Measured
+    from .probes import Counting
+
+MODES = ("accuracy", "performance", "energy")
+
+
+@app.command()
+def mlperf(
+    model: ModelArgument = None,
+    mode: Annotated[str, typer.Option("--mode", "-m", help=", ".join(MODES))] = "accuracy",
+    board: BoardOption = None,
+    dataset: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the benchmark's data sets, or of one.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many files.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="Inferences in a window.")
+    ] = None,
+    warmups: Annotated[int, typer.Option(min=0, help="Inferences before a window.")] = 10,
+    windows: Annotated[int, typer.Option(min=1, help="Windows to measure.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Length of a window.")] = 10.0,
+    meter: Annotated[str | None, typer.Option(help="Energy: ppk2, lpm01a, joulescope, ...")] = None,
+    meter_option: Annotated[
+        list[str] | None, typer.Option("--meter-option", help="NAME=VALUE, docs/METERS.md.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    probe: ProbeOption = None,
+    port: PortOption = None,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    baud: Annotated[int | None, typer.Option(min=50, help="Speed of --port.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """MLPerf Tiny: accuracy, performance or energy of a device that speaks its protocol.
+
+    Without MODEL, of whatever is at --port; with one, it is built for --board and run.
+    """
+    from . import mlperf_run
+    from .link import Log
+
+    if mode not in MODES:
+        raise InputError(f"--mode is {mode!r}", hint=f"one of {', '.join(MODES)}")
+    if mode == "energy" and (meter is None or port is None):
+        raise InputError("energy needs a board and a meter", hint="give --port PORT --meter NAME")
+    if mode == "accuracy" and dataset is None:
+        raise InputError("accuracy needs a data set", hint="give --data FOLDER: docs/MLPERF.md")
+    if model is None and port is None:
+        raise InputError("no model, no port", hint="give MODEL --board BOARD, or --port PORT")
+    built = None
+    if model is not None:
+        runtime = _runtime(model, engine, tflm, arena, custom_op)
+        app = "mlperf-energy" if mode == "energy" else "mlperf"
+        built = _build(model, board, None, output, optimize, False, False, runtime, app=app)
+    folder = results / f"mlperf-{mode}-{datetime.now():%Y%m%d-%H%M%S}"
+    with ExitStack() as stack:
+        power = stack.enter_context(_meter(meter, meter_option)) if mode == "energy" else None
+        log = stack.enter_context(Log(folder / "log.txt"))
+        connected = stack.enter_context(_device(built, probe, port, baud, mode, log))
+        found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
+    emulated = connected.counting is not None and connected.counting.emulated
+    mlperf_run.save(folder, connected.identity, found, mode, emulated)
+    if as_json:
+        print(mlperf_run.results_json(connected.identity, found, mode, emulated), end="")
+    else:
+        text = mlperf_run.results_text(connected.identity, found, emulated)
+        out.print(text, end="", markup=False, soft_wrap=True)
+        out.print(f"files: {folder}", markup=False)
+    if mlperf_run.validity(found.reasons) == "invalid":
+        raise typer.Exit(3)
+
+
+@dataclass(frozen=True)
+class _Connected:
+    client: Client
+    identity: Identity
+    counting: Counting | None  # of a probe; None for a port, where a board is taken to be
+
+
+@contextmanager
+def _meter(name: str | None, options: Sequence[str] | None) -> Iterator[Meter]:
+    from .meters import open_meter
+
+    pairs = [option.partition("=") for option in options or ()]
+    for key, equals, _ in pairs:
+        if not key or not equals:
+            raise InputError(f"--meter-option is {key!r}", hint="NAME=VALUE")
+    with open_meter(name or "", {key: value for key, _, value in pairs}) as meter:
+        yield meter
+
+
+@contextmanager
+def _device(
+    built: Built | None, probe: str | None, port: str | None, baud: int | None, mode: str, log: Log
+) -> Iterator[_Connected]:
+    from . import flow
+    from .mlperf import ENERGY_BAUD, connect
+    from .ports import open_port
+    from .probes import open_probe
+
+    if port is not None:
+        usual = ENERGY_BAUD if mode == "energy" else 115200
+        if built is not None and built.board.console is not None:
+            usual = built.board.console.baud
+        with open_port(port, baud or usual) as line:
+            client, identity = connect(line, log)
+            yield _Connected(client, identity, None)
+        return
+    assert built is not None
+    name = probe or flow.default_probe(built.board)
+    # Counting instructions is slow, and the answers are the same without.
+    options = {"icount": "off"} if name == "qemu" and mode == "accuracy" else None
+    with open_probe(name, built.board, options) as opened:
+        missing = opened.check()
+        if missing:
+            raise ProbeError(missing)
+        opened.flash(built.image.elf)
+        opened.reset()
+        client, identity = connect(opened.console(), log, opened.diagnose)
+        hz = identity.more.get("clock_hz", "")
+        counting = opened.counting(int(hz) if hz.isdecimal() and int(hz) else 1)
+        yield _Connected(client, identity, counting)
+
+
+def _measure(
+    connected: _Connected,
+    mode: str,
+    meter: Meter | None,
+    dataset: Path | None,
+    limit: int | None,
+    count: int | None,
+    warmups: int,
+    windows: int,
+    seconds: float,
+) -> Measured:
+    from . import mlperf_data, mlperf_run
+
+    client, identity = connected.client, connected.identity
+    task = identity.task
+    if mode == "accuracy":
+        assert dataset is not None
+        entries = mlperf_data.data_set(dataset, task)
+        with _progress("files") as progress:
+            return mlperf_run.measure_accuracy(
+                client, task, entries, limit=limit, progress=progress
+            )
+    samples: Sequence[Sample] = mlperf_data.random_samples(task, windows)
+    if dataset is not None:
+        entries = mlperf_data.data_set(dataset, task)
+        samples = [entry.read(task) for entry in entries[:windows]]
+    timing = mlperf_run.Timing(windows, seconds, count, warmups)
+    with _progress("windows") as progress:
+        if meter is not None:
+            return mlperf_run.measure_energy(
+                client, identity, meter, samples, timing, progress=progress
+            )
+        return mlperf_run.measure_performance(
+            client, identity, samples, timing, counting=connected.counting, progress=progress
+        )
