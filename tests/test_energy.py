@@ -310,7 +310,7 @@ def test_a_whole_measurement_gives_the_right_joules(tmp_path):
 
 
 def test_a_board_whose_clock_is_wrong_is_found_out(tmp_path):
-    found = measured(tmp_path, {"stretch": 1.1})
+    found = measured(tmp_path, {"stretch": 1.1}, count=1)
     assert found.validity == "invalid" and "length" in found.reasons
 
 
@@ -330,6 +330,13 @@ def test_a_meter_that_is_unplugged_ends_the_measurement(tmp_path):
     assert not (tmp_path / "energy.json").exists()
 
 
+def test_an_led_on_the_trigger_pin_is_told(tmp_path, monkeypatch):
+    note = "the trigger pin drives LED LD1 too"
+    monkeypatch.setattr(BUILT, "board", dataclasses.replace(BUILT.board, notes=(note, "x")))
+    found = measured(tmp_path)
+    assert found.reasons == ("led",) and found.validity == "degraded" and note in found.warnings
+
+
 @pytest.mark.parametrize("board", ["mps2_an386", "host"])
 def test_energy_of_an_emulator_is_refused(board, tmp_path):
     built = FakeBuilt(load_board(board))
@@ -343,11 +350,14 @@ def test_a_voltage_above_the_boards_is_never_switched_on(tmp_path):
     built = FakeBuilt(dataclasses.replace(BUILT.board, power=Power(3.3)))
     with (
         emulator,
-        pytest.raises(InputError, match=r"would give mps2_an386 5 V; its supply is 3\.3"),
+        pytest.raises(InputError, match=r"would give mps2_an386 5 V; .*3\.6 V is the most"),
     ):
         meter = open_meter("ppk2", {"port": emulator.port, "voltage": "5"})
         measure_energy(built, tmp_path, meter=meter, port="socket://127.0.0.1:1")
     assert not emulator.commands
+    measure._check_supply(dataclasses.replace(BUILT.board, power=Power(5.0)), meter)
+    low = dataclasses.replace(BUILT.board, power=Power(1.8))  # where its figure is from
+    measure._check_supply(low, open_meter("ppk2", {"voltage": "3.3"}))
 
 
 class Noise:

@@ -6,15 +6,17 @@ import importlib.util
 import sys
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinyml import energy
 from tinyml.energy import cut
 from tinyml.errors import InputError
-from tinyml.meters import MeterError, ina, joulescope, open_meter
+from tinyml.meters import METERS, MeterError, ina, joulescope, open_meter
 
 from .emulators.pseudo import PtyInstrument
 from .emulators.waveform import steps
@@ -302,3 +304,27 @@ def test_the_vendors_package_still_has_what_is_used():
     wanted = ("open", "close", "publish", "query", "subscribe", "unsubscribe", "device_paths")
     for name in (*wanted, "finalize"):
         assert callable(getattr(package.Driver, name))
+
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "METERS.md"
+LEVELS = ("valid", "degraded", "invalid")
+
+
+def test_the_page_names_every_meter_with_its_options_and_every_reason():
+    text = DOCS.read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    options = {row[1].strip(" `"): row[4] for row in rows if len(row) == 6}
+    assert set(options) == {*METERS, "estimate"}
+    for name, make in METERS.items():
+        with pytest.raises(InputError) as caught:
+            make({"?": ""})
+        known = caught.value.hint.removeprefix("options: ").split(", ")
+        assert set(known) == set(options[name].replace("`", "").split()), name
+    reasons = {row[1].strip(" `"): row[2].strip() for row in rows if row[2].strip() in LEVELS}
+    assert reasons == {code: level for code, (level, _) in energy.REASONS.items()}
+
+
+def test_the_line_of_the_page_is_a_reading():
+    (line,) = [x.strip() for x in DOCS.read_text().splitlines() if x.startswith("    ina 226")]
+    found = ina.parse(line.encode())
+    assert found == ina.Reading("226", 41, True, 0x0A5C, 0x0A50)

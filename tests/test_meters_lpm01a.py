@@ -254,6 +254,39 @@ def test_the_stream_is_the_same_however_the_bytes_arrive(sizes, binary):
     np.testing.assert_array_equal(np.concatenate([t for _, _, t in found]), w.trigger)
 
 
+class Said:
+    """A line that says what it is given, then nothing."""
+
+    def __init__(self, pieces):
+        self.pieces = list(pieces)
+
+    def write(self, data):
+        pass
+
+    def read(self):
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=30)
+        | st.sampled_from([b"ack version", b"\r\n\r\n", b"error version\r\n", b" 1.0.6", b" 1.0."]),
+        max_size=8,
+    )
+)
+def test_any_answer_is_a_version_or_a_clear_error(pieces):
+    meter = lpm01a.Lpm01a({"voltage": "3"})
+    meter._line = Said(pieces)
+    old, lpm01a._REPLY_SECONDS = lpm01a._REPLY_SECONDS, 0.005
+    try:
+        assert tuple(map(int, meter._firmware().split("."))) >= lpm01a.FIRMWARE
+    except MeterError:
+        pass
+    finally:
+        lpm01a._REPLY_SECONDS = old
+
+
 def test_endless_garbage_is_refused():
     garbage = np.random.default_rng(1).integers(0, 256, 1 << 16, np.uint8).tobytes()
     for make in (lpm01a.AsciiDecoder, lpm01a.BinaryDecoder):

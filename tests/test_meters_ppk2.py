@@ -100,7 +100,7 @@ def test_lost_samples_are_counted_and_their_energy_is_filled_in():
     assert first.energy_j == pytest.approx(WAVE.joules(VOLTS)[0], rel=0.005)
 
 
-@pytest.mark.parametrize("gone", [1, 2, 3, 5, 41, 4 * 9 + 2])
+@pytest.mark.parametrize("gone", [1, 3, 4 * 9 + 2])
 def test_lost_bytes_do_not_shift_what_follows(gone):
     at = 4 * 20_000 + 1
 

@@ -43,7 +43,11 @@ def energy(
     ] = "ppk2",
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE of the meter, e.g. voltage=3.3 or port=/dev/..."),
+        typer.Option(
+            "--set",
+            "--meter-option",
+            help="KEY=VALUE of the meter, e.g. voltage=3.3 or port=/dev/...",
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Windows to measure.")] = 5,
     seconds: Annotated[
@@ -180,6 +184,8 @@ def _print_measured(found: EnergyResult) -> None:
     rows["supply"] = f"{found.meter.get('voltage_v')} V"
     rows["validity"] = found.validity
     out.print(report.key_values(f"{found.model} on {found.board}: measured energy", rows))
+    for warning in found.warnings:
+        err.print(f"warning: {warning}", markup=False, style="yellow")
     for code in found.reasons:
         err.print(f"{REASONS[code][0]}: {REASONS[code][1]}", markup=False, style="yellow")
 

@@ -38,6 +38,7 @@ REASONS: Mapping[str, tuple[Validity, str]] = {
     "spread": ("degraded", "the windows' energies differ by more than 5 % of their median"),
     "short": ("degraded", "the windows are too short for this sample rate: over 0.5 % is edge"),
     "few": ("degraded", "fewer than three windows were measured"),
+    "led": ("degraded", "the trigger pin drives an LED too: its current is in the figures"),
     "clock": ("degraded", "the board's clock did not start as the board file says"),
 }
 """Reason code -> what it makes of a measurement, and why."""
@@ -373,6 +374,7 @@ def summarise(
     own_charge: float | None,
     skipped_c: float,
     clock_status: str,
+    led: bool = False,
 ) -> EnergyResult:
     """`result` with the windows, the idle power and the reasons to doubt it."""
     windows = windows_of(stretches, device_s)
@@ -385,5 +387,5 @@ def summarise(
         windows=windows,
         idle_w=idle.mean_w if idle else None,
         idle_s=idle.seconds if idle else 0.0,
-        reasons=tuple(dict.fromkeys(codes)),
+        reasons=(*codes, *("led",) * led),
     )

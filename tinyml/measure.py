@@ -23,6 +23,7 @@ _FIRST_SECONDS = 10.0  # until a meter gives its first samples
 _END_SECONDS = 30.0  # until it has given its last
 _GAP_SECONDS = 0.1  # between windows
 _MOST_REPEAT = (1 << 32) - 1
+_SAFE_VOLTS = 3.6  # what most Cortex-M chips take at their supply pins
 
 
 class Recording:
@@ -142,16 +143,21 @@ def _no_board(name: str) -> InputError:
 
 
 def _check_supply(board: Board, meter: Meter) -> None:
-    """Refuse a voltage above the board's before anything is switched on."""
+    """Refuse a voltage that may destroy the board before anything is switched on."""
     volts = meter.describe().get("voltage_v")
-    if board.power is None or not isinstance(volts, float | int):
-        return
-    if volts > 1.05 * board.power.supply_v:
+    known = board.power.supply_v if board.power is not None else 0.0
+    most = max(_SAFE_VOLTS, 1.05 * known)
+    if isinstance(volts, float | int) and volts > most:
         raise InputError(
-            f"the meter would give {board.name} {volts:g} V; its supply is "
-            f"{board.power.supply_v:g} V (supply_v in its board file)",
-            hint=f"--set voltage={board.power.supply_v:g}",
+            f"the meter would give {board.name} {volts:g} V; without a higher [power] supply_v "
+            f"in its board file, {most:g} V is the most",
+            hint="--set voltage=3.3, or whatever the pin that the meter feeds is made for",
         )
+
+
+def _drives_led(board: Board) -> tuple[str, ...]:
+    """Notes of the board file that say so: the LED's current is then in the figures."""
+    return tuple(note for note in board.notes if "trigger" in note and "LED" in note)
 
 
 def _windows(
@@ -198,7 +204,7 @@ def _windows(
         windows=(),
         idle_w=None,
         idle_s=0.0,
-        warnings=built.model.warnings,
+        warnings=(*built.model.warnings, *_drives_led(built.board)),
     )
     return summarise(
         result,
@@ -207,4 +213,5 @@ def _windows(
         own_charge=meter.own_charge(),
         skipped_c=recording.skipped_c,
         clock_status=boot.clock,
+        led=bool(_drives_led(built.board)),
     )
