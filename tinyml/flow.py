@@ -132,6 +132,8 @@ def build(
             write_facts(model, plan, work)
         tell(f"compiling {len(plan.schedule)} steps for {board.core.cpu}")
         sources = _add_app(sources, model.graph, app)
+        if optimize != "speed":
+            sources = replace(sources, defines={**sources.defines, "TM_COMPACT": "1"})
         image = compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)

@@ -15,6 +15,14 @@
  * 1.97 M instructions where separate functions took 4.49 M (Cortex-M4, 377 k MACs, emulated). */
 #define TM_KERNEL static inline __attribute__((always_inline))
 
+/* What drives an inner function: inlined too for speed, one copy for all steps where the build
+ * asks for less code. */
+#ifdef TM_COMPACT
+#define TM_DRIVER static __attribute__((noinline, noclone, unused))
+#else
+#define TM_DRIVER TM_KERNEL
+#endif
+
 struct tm_in {
     const void *base;
     int32_t row_bytes;

@@ -39,23 +39,32 @@ TM_KERNEL void conv2d_s8__dsp_column(const struct conv2d_s8__dsp *p, struct tm_i
     }
 }
 
-TM_KERNEL void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_t y1,
+TM_DRIVER void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_t y1,
                               struct tm_in in, struct tm_out out, void *scratch)
 {
     int32_t *columns = scratch;
     int8_t *border = (int8_t *)(columns + p->chunk * p->words);
+    /* 1x1: each pixel is a column as it lies. */
+    const int point = p->ker_h == 1 && p->ker_w == 1 && p->stride_h == 1 && p->stride_w == 1;
     /* A whole tensor is one long row of pixels; a ring is taken row by row. */
-    const int32_t rows = out.ring ? 1 : y1 - y0;
+    const int32_t rows = out.ring || (point && in.ring) ? 1 : y1 - y0;
     for (; y0 < y1; y0 += rows) {
         int8_t *to = tm_out_row(out, y0);
         int32_t y = y0, x = 0, left = rows * p->out_w;
         while (left > 0) {
             const int32_t pixels = tm_min(left, p->chunk);
-            for (int32_t i = 0; i < pixels; i++) {
-                int32_t *column = columns + i / 4 * 4 * p->words + i % 4;
-                conv2d_s8__dsp_column(p, in, y, x, column, border);
-                if (++x == p->out_w)
-                    x = 0, y++;
+            if (point) {
+                const int8_t *from = (const int8_t *)tm_in_row(in, y) + x * p->in_c;
+                for (int32_t i = 0; i < pixels; i++, from += p->in_c)
+                    tm_column(columns + (i & ~3) * p->words + (i & 3), from, p->run);
+                x += pixels;
+            } else {
+                for (int32_t i = 0; i < pixels; i++) {
+                    int32_t *column = columns + (i & ~3) * p->words + (i & 3);
+                    conv2d_s8__dsp_column(p, in, y, x, column, border);
+                    if (++x == p->out_w)
+                        x = 0, y++;
+                }
             }
             tm_dot_pixels(columns, pixels, p->weights, p->pairs, p->words, to, p->out_c);
             tm_clamp_bytes(to, pixels * p->out_c, p->act_min, p->act_max);

@@ -234,7 +234,7 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
                 scalar, weights, folded_bias(scalar, _by_channel(weights))
             ),
         },
-        scratch=rows * plane_w * 2,
+        scratch=4 * rows * plane_w * 2,
     )
 
 
