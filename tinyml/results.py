@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import statistics
@@ -27,6 +28,7 @@ REASONS: Mapping[str, tuple[Validity, str]] = {
     "spread": ("degraded", "the counts differ by more than 2 % of their median"),
     "few": ("degraded", "fewer than three inferences were counted"),
     "lost": ("degraded", "records were lost on the way"),
+    "restarted": ("degraded", "the device restarted in the middle, and was asked again"),
     "resent": ("degraded", "commands had to be sent again: the serial line is noisy"),
     "stack": ("degraded", "the stack was used to its end"),
 }
@@ -55,6 +57,18 @@ class MemoryUse:
 
 
 @dataclass(frozen=True)
+class LineUse:
+    """What the serial line did: bytes received, damaged lines, commands sent again, restarts of
+    the device, and inferences whose record was lost for good."""
+
+    received: int
+    damaged: int
+    resent: int
+    restarts: int
+    lost: int
+
+
+@dataclass(frozen=True)
 class Run:
     """What one model did on one board.
 
@@ -79,6 +93,7 @@ class Run:
     steps: tuple[Step, ...] = ()
     output_crc: str = ""
     memory: MemoryUse | None = None
+    line: LineUse | None = None
     accuracy: float | None = None
     samples: int = 0
     warnings: tuple[str, ...] = ()
@@ -149,6 +164,44 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+MANIFEST = "manifest.json"
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
+    """The last file of a result folder: `facts`, and size and SHA-256 of every other file.
+
+    A folder without it holds a run that did not come to its end.
+    """
+    files = {}
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder).as_posix()
+        if file.is_file() and name != MANIFEST and not file.name.startswith("."):
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            files[name] = {"bytes": file.stat().st_size, "sha256": digest}
+    text = json.dumps({"format": FORMAT, **facts, "files": files}, indent=2, sort_keys=True)
+    write_atomically(folder / MANIFEST, text + "\n")
+
+
+def check_manifest(folder: Path) -> list[str]:
+    """What is wrong with a result folder: unfinished, or files missing, changed or damaged."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        wanted = {str(name): str(entry["sha256"]) for name, entry in files.items()}
+    except OSError:
+        return [f"{folder} has no {MANIFEST}: the run did not come to its end"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return [f"{folder / MANIFEST} is no manifest: {error}"]
+    problems = []
+    for name, digest in wanted.items():
+        file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+            problems.append(f"{name} is missing")
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            problems.append(f"{name} has changed")
+    return problems
+
+
 def load_run(path: Path) -> Run:
     """Read a run; InputError for a file that is none, or of another format."""
     try:
@@ -170,6 +223,7 @@ def parse_run(values: Any, name: str = "run") -> Run:
         given["counts"] = tuple(float(count) for count in given["counts"])
         given["steps"] = tuple(Step(**step) for step in given["steps"])
         given["memory"] = MemoryUse(**given["memory"]) if given["memory"] else None
+        given["line"] = LineUse(**given["line"]) if given.get("line") else None
         given["warnings"] = tuple(given["warnings"])
         return Run(**{**given, "reasons": ()}).because(*given["reasons"])
     except (KeyError, TypeError, ValueError) as error:

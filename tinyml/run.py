@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from . import wire
+from .clean import printable
 from .errors import InputError, RunError
 from .graph import Array
-from .link import ATTEMPTS, Link, Log
+from .ledger import Ledger
+from .link import ATTEMPTS, DeviceRestarted, Link, Log
 from .ports import Port
 from .probes import Counting
-from .results import MemoryUse, Run, Step
+from .results import LineUse, MemoryUse, Run, Step
 
+RESTARTS = 10
+"""How many restarts of the device a session gets over."""
+_LISTEN_SECONDS = 0.6
+_BAUDS = (9600, 19200, 38400, 57600, 76800, 115200, 230400, 460800, 921600)
+_Value = TypeVar("_Value")
 Progress = Callable[[int, int], None]
 """Called with (inferences done, inferences asked for)."""
 
@@ -51,11 +60,19 @@ class Session:
     boot_ticks: int | None  # of the inference on zeros after reset, where that was heard
     link: Link
 
-    def infer(self, inputs: Mapping[str, Array]) -> Inference:
-        """Run the model once on `inputs`, by name, each of the tensor's type and size."""
-        self._send(self._check(inputs))
-        records = self.link.run(count=1, outputs=1, complete=self._has_outputs)
-        return self._inference(records)
+    def infer(self, inputs: Mapping[str, Array], *, resume: bool = False) -> Inference:
+        """Run the model once on `inputs`, by name, each of the tensor's type and size.
+
+        With `resume`, a device that restarts is asked again: right for a model that keeps no
+        state between inferences.
+        """
+        checked = self._check(inputs)
+
+        def once() -> Inference:
+            self._send(checked)
+            return self._inference(self.link.run(count=1, outputs=1, complete=self._has_outputs))
+
+        return self._over_restarts(once) if resume else once()
 
     def bench(
         self,
@@ -63,25 +80,25 @@ class Session:
         inputs: Mapping[str, Array] | None = None,
         *,
         per_layer: bool = False,
+        warmup: int = 0,
         progress: Progress | None = None,
     ) -> Bench:
         """Time `count` inferences of the same inputs from the same state, both set before each.
 
-        Without `inputs`, seeded random ones. With `per_layer`, one more inference of each is
-        timed step by step: printing comes between the steps, so those do not enter `ticks`.
+        Without `inputs`, seeded random ones. `warmup` more come first and are not counted. With
+        `per_layer`, one more inference of each is timed step by step: printing comes between the
+        steps, so those do not enter `ticks`. A device that restarts is asked again.
         """
         checked = self._check(self.random_inputs() if inputs is None else inputs)
         ticks, crcs, layers = [], [], []
+        for _ in range(warmup):
+            self._over_restarts(lambda: self._timed(checked))
         for done in range(count):
-            self.reset_model()
-            self._send(checked)
-            records = self.link.run(count=1, complete=_has_infer)
+            records = self._over_restarts(lambda: self._timed(checked))
             ticks += [r.ticks for r in records if isinstance(r, wire.Infer)][:1]
             crcs += [r.outputs for r in records if isinstance(r, wire.Crc)][:1]
             if per_layer:
-                self.reset_model()
-                self._send(checked)
-                records = self.link.run(count=1, layers=1)
+                records = self._over_restarts(lambda: self._timed(checked, layers=1))
                 found = {r.step: r.ticks for r in records if isinstance(r, wire.Layer)}
                 if sorted(found) == list(range(self.boot.steps)):
                     layers.append(tuple(found[step] for step in sorted(found)))
@@ -90,6 +107,53 @@ class Session:
                 progress(done + 1, count)
         complete = len(ticks) == count and len(layers) == (count if per_layer else 0)
         return Bench(tuple(ticks), tuple(layers), tuple(crcs), complete)
+
+    def soak(self, count: int, *, chunk: int = 100, progress: Progress | None = None) -> Ledger:
+        """Run `count` inferences, `chunk` per command, over restarts; the account of them.
+
+        What a restart or the line has swallowed is not asked for again: it is in the account.
+        """
+        for done in range(0, count, chunk):
+            size = min(chunk, count - done)
+            try:
+                self.link.run(count=size)
+            except DeviceRestarted:
+                self.recover()
+            if progress is not None:
+                progress(done + size, count)
+        self.link.ledger.close()
+        return self.link.ledger
+
+    def recover(self) -> None:
+        """Find the device again after a restart; RunError where it is another one, or gone."""
+        link = self.link
+        link.restarts += 1
+        if link.restarts > RESTARTS:
+            raise RunError(
+                f"the device restarted {link.restarts} times",
+                hint="power (brown-out) or a watchdog: measure its supply",
+            )
+        _await_ready(link, link.patience)
+        for _ in range(ATTEMPTS):
+            records = link.hello()
+            session = None if records is None else _session(records, None, link)
+            if session is not None:
+                _expect(session.boot, self.boot.board, self.boot.hash)
+                return
+        raise RunError("the device does not answer after its restart", hint=link.diagnose())
+
+    def _over_restarts(self, work: Callable[[], _Value]) -> _Value:
+        while True:
+            try:
+                return work()
+            except DeviceRestarted:
+                self.recover()
+
+    def _timed(self, inputs: Sequence[bytes], layers: int = 0) -> list[wire.Record]:
+        """The records of one inference from the state and inputs of the first."""
+        self.reset_model()
+        self._send(inputs)
+        return self.link.run(count=1, layers=layers, complete=_always if layers else _has_infer)
 
     def windows(self, count: int, repeat: int = 1) -> tuple[int, ...]:
         """Ticks of `count` windows of `repeat` inferences, without a word on the line inside one.
@@ -199,6 +263,10 @@ def _gather(
     return tuple(bytes(part) for part in data)
 
 
+def _always(records: Sequence[wire.Record]) -> bool:
+    return True
+
+
 def _has_infer(records: Sequence[wire.Record]) -> bool:
     return any(isinstance(record, wire.Infer) for record in records)
 
@@ -216,12 +284,14 @@ def connect(
     diagnose: Callable[[], str] = lambda: "is the board powered, and is this its port?",
     patience: float = 60.0,
     attempts: int = 5,
+    flashed: bool = False,
 ) -> Session:
     """Find the bench firmware at the other end, and check that it is the expected one.
 
     Listens for a boot that is under way, then says hello up to `attempts` times, 2 s each.
     `patience` is how long in seconds a first inference may take. RunError tells silence, garbage,
-    other firmware, another protocol version, another board and another model apart.
+    other firmware, another protocol version, another board and another model apart. `flashed`:
+    the image has just been written and verified, so that whoever is not it is at a wrong port.
     """
     link = Link(port, log, diagnose, patience)
     boot_ticks = _await_ready(link, patience)
@@ -229,9 +299,9 @@ def connect(
         records = link.hello()
         session = None if records is None else _session(records, boot_ticks, link)
         if session is not None:
-            _expect(session.boot, board, model_hash)
+            _expect(session.boot, board, model_hash, flashed)
             return session
-    raise _nobody(link, diagnose)
+    raise _nobody(link, flashed)
 
 
 def _await_ready(link: Link, patience: float) -> int | None:
@@ -267,17 +337,27 @@ def _session(records: Sequence[wire.Record], ticks: int | None, link: Link) -> S
     return Session(boot, tuple(found[: boot.inputs]), tuple(found[boot.inputs :]), ticks, link)
 
 
-def _expect(boot: wire.Boot, board: str | None, model_hash: str | None) -> None:
+def _expect(
+    boot: wire.Boot, board: str | None, model_hash: str | None, flashed: bool = False
+) -> None:
     if board is not None and boot.board != board:
+        if flashed:
+            raise RunError(
+                f"wrong port: at it answers board {boot.board} with model {boot.model!r}, not the "
+                f"{board} that was flashed",
+                hint="--port names the port of the flashed board; `tinyml ports` lists them",
+            )
         raise RunError(
             f"the firmware on the device was built for board {boot.board}, not {board}",
             hint="another board is connected, or it still has to be flashed",
         )
     if model_hash is not None and boot.hash != model_hash:
         raise RunError(
-            f"the firmware on the device runs model {boot.model!r} with hash {boot.hash}, "
-            f"not {model_hash}",
-            hint="flash the image again",
+            f"wrong firmware: the firmware on the device runs model {boot.model!r} with hash "
+            f"{boot.hash}, not {model_hash}",
+            hint="is this the port of the board that was flashed? reset the board"
+            if flashed
+            else "flash the image again",
         )
 
 
@@ -288,15 +368,12 @@ def _other_version(version: int) -> RunError:
     )
 
 
-def _nobody(link: Link, diagnose: Callable[[], str]) -> RunError:
+def _nobody(link: Link, flashed: bool) -> RunError:
     log = link.log
     if log.received == 0:
-        return RunError("the device is silent", hint=diagnose())
+        return RunError("the device is silent", hint=link.diagnose())
     if log.strange > 0.2 * log.received:
-        return RunError(
-            f"the device sends garbage: {log.strange} of {log.received} bytes are no text",
-            hint="another baud rate than the board file's, or a clock that runs at another speed",
-        )
+        return _garbage(link, f"{log.strange} of {log.received} bytes are no text")
     parsed = [wire.parse(line.data) for line in log.lines]
     errors = [p for p in parsed if isinstance(p, wire.WireError)]
     if any(error.reason == "version" for error in errors):
@@ -308,10 +385,51 @@ def _nobody(link: Link, diagnose: Callable[[], str]) -> RunError:
             hint="a shorter cable, or a lower baud rate in the board file",
         )
     first = next((line.data.strip() for line in log.lines if line.data.strip()), b"")
+    words = printable(first[:60].decode(errors="replace"))
+    if flashed:
+        return RunError(
+            f"wrong port: something else than the flashed firmware says {words!r}",
+            hint="--port names the port of the flashed board; `tinyml ports` lists them",
+        )
     return RunError(
-        f"other firmware is on the device; it says {first[:60].decode(errors='replace')!r}",
+        f"other firmware is on the device; it says {words!r}",
         hint="flash the image, or choose another port",
     )
+
+
+def _garbage(link: Link, how: str) -> RunError:
+    """Garbage is text at another baud rate: find out at which, since that tells the clock."""
+    nominal = link.port.baudrate
+    hint = "another baud rate than the board file's, or a clock that runs at another speed"
+    if isinstance(nominal, int) and "://" not in str(link.port.port):
+        found = _other_baud(link, nominal)
+        if found is not None:
+            hint = (
+                f"the firmware answers at {found} baud: its clock runs at {found / nominal:.3g} "
+                f"times the speed that it was built for, or it was built for {found} baud"
+            )
+    return RunError(f"the device sends garbage at {nominal} baud: {how}", hint=hint)
+
+
+def _other_baud(link: Link, nominal: int) -> int | None:
+    """The baud rate at which the firmware answers; the port is left at `nominal`."""
+    import serial
+
+    # The last two: a crystal of 25 MHz taken for 8 MHz, and the other way round.
+    ratios = {nominal * 2, nominal // 2, nominal * 25 // 8, nominal * 8 // 25}
+    port = link.port
+    try:
+        for baud in sorted({*_BAUDS, *ratios} - {nominal}):
+            port.baudrate = baud
+            port.reset_input_buffer()
+            if link.hello(_LISTEN_SECONDS) is not None:
+                return baud
+    except (ValueError, OSError, serial.SerialException, RunError):
+        return None
+    finally:
+        with contextlib.suppress(ValueError, OSError, serial.SerialException):
+            port.baudrate = nominal
+    return None
 
 
 def summarise(
@@ -345,6 +463,7 @@ def summarise(
         steps=_steps(bench, counting, steps) if counted else (),
         output_crc=f"{bench.crcs[0]:08X}" if bench.crcs else "",
         memory=memory,
+        line=line_use(session.link),
         warnings=tuple(warnings),
     )
     return run.because(*_doubts(run, session, bench, counted))
@@ -382,3 +501,16 @@ def _doubts(run: Run, session: Session, bench: Bench, counted: bool) -> Iterator
         yield "lost"
     if session.link.resent:
         yield "resent"
+    if session.link.restarts:
+        yield "restarted"
+
+
+def line_use(link: Link) -> LineUse:
+    """What the serial line did to the conversation so far."""
+    return LineUse(
+        received=link.log.received,
+        damaged=link.ledger.damaged,
+        resent=link.resent,
+        restarts=link.restarts,
+        lost=link.ledger.lost,
+    )
