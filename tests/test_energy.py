@@ -28,6 +28,7 @@ from tinyml.meters.estimate import estimate_energy
 from tinyml.results import Run
 
 from .emulators.ppk2 import Ppk2Emulator
+from .emulators.pseudo import quick  # noqa: F401
 from .emulators.waveform import steps
 
 RATE = 1000.0
@@ -281,6 +282,11 @@ class FakeBuilt:
 
     def __init__(self, board: Board):
         self.board = board
+
+
+@pytest.fixture(autouse=True)
+def short_gaps(monkeypatch):
+    monkeypatch.setattr(measure, "_GAP_SECONDS", 0.02)
 
 
 BUILT = FakeBuilt(load_board("mps2_an386"))

@@ -20,6 +20,7 @@ from .emulators.lpm01a import (
     binary_sample,
     binary_stream,
 )
+from .emulators.pseudo import quick  # noqa: F401
 from .emulators.waveform import steps, with_ripple
 
 VOLTS = 3.0
@@ -189,7 +190,7 @@ def test_binary_overcurrent_and_power_down():
 
 
 def test_falling_silent_and_ending_alone(monkeypatch):
-    monkeypatch.setattr(lpm01a, "_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(lpm01a, "_SILENCE_SECONDS", 0.2)
     emulator = Lpm01aEmulator(ascii_stream(wave(1000)))
     with (
         emulator,

@@ -14,6 +14,7 @@ from tinyml.errors import InputError
 from tinyml.meters import MeterError, open_meter, ppk2
 
 from .emulators.ppk2 import CALIBRATION, Ppk2Emulator, metadata, words
+from .emulators.pseudo import quick  # noqa: F401
 from .emulators.waveform import steps, with_ripple
 
 VOLTS = 3.0
@@ -246,7 +247,7 @@ def test_unusable_calibration_values_are_the_defaults(text):
     ],
 )
 def test_other_firmware_and_silence(about, message, monkeypatch):
-    monkeypatch.setattr(ppk2, "_METADATA_SECONDS", 0.3)
+    monkeypatch.setattr(ppk2, "_METADATA_SECONDS", 0.15)
     emulator = Ppk2Emulator(about=about)
     with emulator, pytest.raises(MeterError, match=message) as caught:
         open_meter("ppk2", options(emulator)).__enter__()
@@ -272,7 +273,8 @@ def test_falling_silent_is_noticed(monkeypatch):
         list(meter.record(lambda: False))
 
 
-def test_a_stream_that_was_left_running_is_stopped_first():
+def test_a_stream_that_was_left_running_is_stopped_first(monkeypatch):
+    monkeypatch.setattr("tinyml.meters._line._QUIET_SECONDS", 0.3)
     emulator = Ppk2Emulator(live_idle=1e-3)
     with emulator:
         emulator._running = True

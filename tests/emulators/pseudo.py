@@ -10,6 +10,15 @@ import select
 import threading
 import tty
 
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Shorter silences: what an emulator says is there at once."""
+    monkeypatch.setattr("tinyml.meters._line._READ_SECONDS", 0.03)
+    monkeypatch.setattr("tinyml.meters._line._QUIET_SECONDS", 0.06)
+
 
 class PtyInstrument:
     """Subclasses give received(data), and produce() -> bytes or b"" for a stream.

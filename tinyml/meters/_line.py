@@ -9,6 +9,8 @@ from ..ports import Port, list_ports, open_port, read_some
 from ._interface import MeterError
 
 _WRITE_SECONDS = 2.0
+_READ_SECONDS = 0.1
+_QUIET_SECONDS = 0.2
 
 
 class Line:
@@ -18,10 +20,11 @@ class Line:
         self._who = who
         self._name = name
         self._port: Port = open_port(name, baud)
+        self._port.timeout = _READ_SECONDS
         self._port.write_timeout = _WRITE_SECONDS
 
     def read(self) -> bytes:
-        """What has arrived; b"" after a tenth of a second without a byte."""
+        """What has arrived; b"" after _READ_SECONDS without a byte."""
         import serial
 
         try:
@@ -41,11 +44,11 @@ class Line:
         except (serial.SerialException, OSError) as error:
             raise self._gone() from error
 
-    def drain(self, quiet: float = 0.2, patience: float = 2.0) -> bytes:
-        """All that comes until `quiet` seconds pass without a byte; MeterError after `patience`."""
+    def drain(self, patience: float = 2.0) -> bytes:
+        """All that comes until it is quiet; MeterError after `patience` seconds."""
         start = last = time.monotonic()
         received = b""
-        while time.monotonic() - last < quiet:
+        while time.monotonic() - last < _QUIET_SECONDS:
             data = self.read()
             if data:
                 last = time.monotonic()
