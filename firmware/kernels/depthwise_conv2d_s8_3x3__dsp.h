@@ -43,64 +43,33 @@ TM_KERNEL void depthwise_conv2d_s8_3x3__dsp_gather(const struct depthwise_conv2d
     }
 }
 
-TM_KERNEL int8_t depthwise_conv2d_s8_3x3__dsp_one(const struct depthwise_conv2d_s8_3x3__dsp *p,
-                                                  const int16_t *at, const int32_t *w,
-                                                  const int32_t *k)
-{
-    int32_t sum = k[0];
-    for (int32_t row = 0; row < 3; row++, at += p->plane_w) {
-        sum = tm_smlad(sum, tm_load4(at), w[2 * row]);
-        sum = tm_mac_low_high(sum, tm_load4(at + 2), w[2 * row + 1]);
-    }
-    return (int8_t)tm_requantize_twice(sum, k[1], k[2], k[3]);
-}
-
-/* Columns [x, out_w) of one row. */
-TM_KERNEL void depthwise_conv2d_s8_3x3__dsp_rest(const struct depthwise_conv2d_s8_3x3__dsp *p,
-                                                 const int16_t *row, int32_t x, const int32_t *w,
-                                                 const int32_t *k, int8_t *to)
-{
-    for (; x < p->out_w; x++)
-        to[x * p->in_c] = depthwise_conv2d_s8_3x3__dsp_one(p, row + x * p->stride_w, w, k);
-}
-
-/* One channel from its plane. */
-TM_KERNEL void depthwise_conv2d_s8_3x3__dsp_channel(const struct depthwise_conv2d_s8_3x3__dsp *p,
-                                                    int32_t y, int32_t y1, const int16_t *row,
-                                                    int32_t c, struct tm_out out)
-{
-    const int32_t pitch = 2 * p->plane_w, pairs = p->out_w / 2, odd = p->out_w & 1;
-    const int fast = p->stride_w == 1 && pairs;
-    const int32_t *k = p->channels + 4 * c, *w = p->weights + 6 * c;
-    if (fast && !out.ring && p->stride_h == 1) {
-        /* An odd row's last pair writes one too many, where the next row begins; so the last row
-         * is left. */
-        const int32_t many = y1 - y - odd;
-        int8_t *to = (int8_t *)tm_out_row(out, y) + c;
-        if (many)
-            tm_depthwise_3x3(row, pitch, w, k, to, p->in_c, pairs + odd, many, out.row_bytes);
-        y += many;
-        row += many * p->plane_w;
-    }
-    for (; y < y1; y++, row += p->stride_h * p->plane_w) {
-        int8_t *to = (int8_t *)tm_out_row(out, y) + c;
-        if (fast)
-            tm_depthwise_3x3(row, pitch, w, k, to, p->in_c, pairs, 1, 0);
-        depthwise_conv2d_s8_3x3__dsp_rest(p, row, fast ? 2 * pairs : 0, w, k, to);
-    }
-}
-
 TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3__dsp *p,
                                             int32_t y0, int32_t y1, struct tm_in in,
                                             struct tm_out out, void *scratch)
 {
     int16_t *planes = scratch;
     const int32_t rows = (y1 - y0 - 1) * p->stride_h + 3;
-    for (int32_t c = 0; c < p->in_c; c += 4) {
-        depthwise_conv2d_s8_3x3__dsp_gather(p, in, c, y0 * p->stride_h - p->pad_h, rows, planes);
-        for (int32_t i = 0; i < tm_min(4, p->in_c - c); i++)
-            depthwise_conv2d_s8_3x3__dsp_channel(p, y0, y1, planes + i * rows * p->plane_w, c + i,
-                                                 out);
+    const int32_t many = out.ring ? 1 : y1 - y0; /* the rows of a ring come one by one */
+    const int32_t pairs = p->stride_w == 1 ? p->out_w / 2 : 0;
+    for (int32_t c = 0; c < p->in_c; c++) {
+        if (c % 4 == 0)
+            depthwise_conv2d_s8_3x3__dsp_gather(p, in, c, y0 * p->stride_h - p->pad_h, rows,
+                                                planes);
+        const int16_t *plane = planes + c % 4 * rows * p->plane_w;
+        for (int32_t y = y0; y < y1; y += many) {
+            struct tm_depthwise_3x3 job = {
+                plane + (y - y0) * p->stride_h * p->plane_w,
+                2 * p->plane_w * p->stride_h,
+                2 * p->plane_w,
+                (int8_t *)tm_out_row(out, y) + c,
+                out.row_bytes,
+                p->in_c,
+                pairs,
+                p->out_w - 2 * pairs,
+                many,
+            };
+            tm_depthwise_3x3(&job, p->weights + 6 * c, p->channels + 4 * c);
+        }
     }
     for (int32_t y = y0; y < y1; y++)
         tm_clamp_bytes(tm_out_row(out, y), p->out_w * p->in_c, p->act_min, p->act_max);
