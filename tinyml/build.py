@@ -22,7 +22,8 @@ from .paths import FIRMWARE, TEMPLATES
 ARM_PREFIX = "arm-none-eabi-"
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og")
 FLASH_PARTS = ("weights", "kernels", "runtime", "libc", "vectors", "padding")
-RAM_PARTS = ("arena", "statics", "stack", "guards", "padding")
+_RAM_SECTIONS = {".arena": "arena", ".stack": "stack", ".weights_ram": "weights"}
+RAM_PARTS = ("arena", "weights", "statics", "stack", "guards", "padding")
 
 _OLDEST_GCC = 10
 _TIMEOUT_S = 600
@@ -412,7 +413,7 @@ def size_report(board: Board, sections: Sequence[Section], mapfile: str) -> Size
             for file, count in inputs[section.name]:
                 flash[_flash_part(section.name, file)] += count
         if board.ram.start <= section.start < board.ram.end:
-            part = {".arena": "arena", ".stack": "stack"}.get(section.name, "statics")
+            part = _RAM_SECTIONS.get(section.name, "statics")
             if section.name.startswith(".guard"):
                 part = "guards"
             linker_made = part in ("stack", "guards")
@@ -456,8 +457,8 @@ def _map_entries(mapfile: str) -> Iterator[tuple[str, int, int, str]]:
 
 
 def _flash_part(section: str, file: str) -> str:
-    if section in (".vectors", ".weights"):
-        return section[1:]
+    if section in (".vectors", ".weights", ".weights_ram"):
+        return section[1:].removesuffix("_ram")
     if _TOOLCHAIN_LIBRARIES.search(file):
         return "libc"
     parts = PurePosixPath(file).parts

@@ -22,13 +22,14 @@ from .errors import ProbeError
 from .graph import Array, Graph, Tensor
 from .link import Log
 from .paths import FIRMWARE
-from .plan import Plan
+from .plan import Plan, with_weights_in_ram
 from .ports import open_port
 from .probes import Counting, Options, open_probe
 from .quantize import quantize
-from .results import Run
+from .results import Run, write_manifest
 from .run import Progress, Session, connect, summarise
 
+_RAM_FOR_THE_REST = 8192  # of the application and its library
 LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 APPS = ("bench", "mlperf", "mlperf-energy")
 Tell = Callable[[str], None]
@@ -91,10 +92,16 @@ def load_model(
     return Model(path.stem, content, tflite.parse(content, path.name), quantized.warnings)
 
 
-def compile_model(model: Model, board: Board) -> Plan:
-    """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit."""
+def compile_model(model: Model, board: Board, optimize: str = "balanced") -> Plan:
+    """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit.
+
+    For speed, weights go to RAM as far as it is free: flash of most chips has wait states.
+    """
     plan = aot.plan(model.graph, board.isa)
-    compiler.check_fits(board, plan.weight_bytes, plan.arena + board.stack_bytes)
+    ram = plan.arena + board.stack_bytes
+    compiler.check_fits(board, plan.weight_bytes, ram)
+    if optimize == "speed" and not board.host:
+        plan = with_weights_in_ram(plan, board.ram.size - ram - _RAM_FOR_THE_REST)
     return plan
 
 
@@ -122,7 +129,7 @@ def build(
     try:
         plan: Plan | tflm.Plan
         if runtime is None:
-            plan = compile_model(model, board)
+            plan = compile_model(model, board, optimize)
             sources = write_sources(model, plan, prefix, work)
         else:
             plan, sources, doubts = tflm_build.prepare(
@@ -209,17 +216,22 @@ def device(
     port: str | None = None,
     options: Options | None = None,
 ) -> Iterator[Device]:
-    """Flash an image and talk to it: through a probe, or through `port` to a board that runs it."""
+    """Flash an image and talk to it: through a probe, or through `port` to a board that runs it.
+
+    With both, the probe flashes a board whose console is at `port`.
+    """
     board = built.board
     name = probe or default_probe(board)
+    emulated = name in ("qemu", "host")
     with Log(log) as raw:
-        if port is not None:
+        if port is not None and (probe is None or emulated):
             baud = board.console.baud if board.console else 115200
             with open_port(port, baud) as line:
                 session = connect(line, raw, board=board.name, model_hash=built.model.hash)
                 yield Device(session, Counting("cycles"), "port")
             return
-        with open_probe(name, board, options) as opened:
+        more = {} if port is None else {"port": port}
+        with open_probe(name, board, {**(options or {}), **more}) as opened:
             missing = opened.check()
             if missing:
                 raise ProbeError(missing)
@@ -231,6 +243,7 @@ def device(
                 board=board.name,
                 model_hash=built.model.hash,
                 diagnose=opened.diagnose,
+                flashed=not emulated,
             )
             yield Device(session, opened.counting(session.boot.counter_hz), name)
 
@@ -247,22 +260,32 @@ def infer(
     *,
     probe: str | None = None,
     port: str | None = None,
+    options: Options | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Array]:
     """Outputs by name, shape (N, *output shape), for inputs of shape (N, *input shape)."""
-    raw = device_inputs(built.model.graph, inputs)
-    samples = len(next(iter(raw.values())))
-    graph = built.model.graph
-    columns: dict[str, list[Array]] = {name: [] for name in graph.output_names}
     # An emulator that does not count is several times faster, and the outputs are the same.
-    options = {"icount": "off"} if (probe or default_probe(built.board)) == "qemu" else None
-    with device(built, log, probe=probe, port=port, options=options) as open_device:
-        for i in range(samples):
-            found = open_device.session.infer({n: a[i] for n, a in raw.items()})
-            for name in columns:
-                columns[name].append(found.outputs[name])
-            if progress:
-                progress(i + 1, samples)
+    if (probe or default_probe(built.board)) == "qemu":
+        options = {"icount": "off", **(options or {})}
+    with device(built, log, probe=probe, port=port, options=options) as opened:
+        return _infer(built, opened.session, inputs, progress)
+
+
+def _infer(
+    built: Built, session: Session, inputs: Mapping[str, Array], progress: Progress | None
+) -> dict[str, Array]:
+    """One sample after the other; over restarts where no state is lost by them."""
+    graph = built.model.graph
+    raw = device_inputs(graph, inputs)
+    samples = len(next(iter(raw.values())))
+    columns: dict[str, list[Array]] = {name: [] for name in graph.output_names}
+    resume = isinstance(built.plan, Plan) and not built.plan.states
+    for i in range(samples):
+        found = session.infer({n: a[i] for n, a in raw.items()}, resume=resume)
+        for name in columns:
+            columns[name].append(found.outputs[name])
+        if progress:
+            progress(i + 1, samples)
     tensors = dict(zip(graph.output_names, graph.outputs, strict=True))
     shapes = {n: graph.tensors[t].shape for n, t in tensors.items()}
     return {n: np.stack(c).reshape(samples, *shapes[n][1:]) for n, c in columns.items()}
@@ -293,36 +316,49 @@ def bench(
     results: Path,
     *,
     count: int = 5,
+    warmup: int = 1,
     test: Path | None = None,
     probe: str | None = None,
     port: str | None = None,
+    options: Options | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Time a model on a board, layer by layer too, and count its right answers on `test`.
 
-    `results` gets serial.log as received, outputs.npz of the test set, and run.json last.
+    `results` gets serial.log as received, outputs.npz of the test set, run.json, and last
+    manifest.json, which says that the run came to its end.
     """
+    labelled = None
+    if test is not None:  # a file that cannot be used is found before the board is touched
+        labelled = data.labelled_set(test, built.model.graph.input_names)
     results.mkdir(parents=True, exist_ok=True)
-    with device(built, results / "serial.log", probe=probe, port=port) as opened:
-        measured = opened.session.bench(count, per_layer=True, progress=progress)
+    outputs = None
+    log = results / "serial.log"
+    with device(built, log, probe=probe, port=port, options=options) as opened:
+        session = opened.session
+        measured = session.bench(count, per_layer=True, warmup=warmup, progress=progress)
+        memory = session.memory()
+        if labelled is not None and opened.probe != "qemu":
+            outputs = _infer(built, session, labelled[0], progress)
         run = summarise(
-            opened.session,
+            session,
             measured,
             opened.counting,
             probe=opened.probe,
             toolchain=f"{built.image.compiler} {' '.join(built.image.flags)}",
             steps=built.steps,
-            memory=opened.session.memory(),
+            memory=memory,
             warnings=built.model.warnings,
         )
-    if test is not None:
-        inputs, labels = data.labelled_set(test, built.model.graph.input_names)
-        log = results / "accuracy.log"
-        outputs = infer(built, inputs, log, probe=probe, port=port, progress=progress)
+    if labelled is not None:
+        if outputs is None:
+            log = results / "accuracy.log"
+            outputs = infer(built, labelled[0], log, probe=probe, port=port, progress=progress)
         data.save_arrays(results / "outputs.npz", outputs)
-        right = accuracy(built.model.graph, outputs, labels)
-        run = replace(run, accuracy=right, samples=len(labels))
+        right = accuracy(built.model.graph, outputs, labelled[1])
+        run = replace(run, accuracy=right, samples=len(labelled[1]))
     run.save(results / "run.json")
+    write_manifest(results, run, built.image.sha256)
     return run
 
 

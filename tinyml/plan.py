@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -73,6 +73,7 @@ class Plan:
     slots: Mapping[str, Slot]
     arena: int
     lower_bound: int
+    in_ram: frozenset[tuple[int, str]] = frozenset()  # (step, name) of constants copied there
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -126,6 +127,12 @@ class Plan:
             "arena_lower_bound_bytes": self.lower_bound,
             "macs": self.macs,
             "weight_bytes": self.weight_bytes,
+            "weight_bytes_in_ram": sum(
+                s.call.constants[n].nbytes
+                for s in self.steps
+                for i, n in self.in_ram
+                if i == s.index
+            ),
             "inputs": [_tensor_json(self, n, t) for n, t in self._io("input")],
             "outputs": [_tensor_json(self, n, t) for n, t in self._io("output")],
             "schedule": [_item_json(self, item) for item in self.schedule],
@@ -211,6 +218,22 @@ def make_plan(
         memory.arena_size(placed),
         memory.lower_bound(buffers),
     )
+
+
+def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
+    """The same plan with constants copied to RAM at start-up, as far as `budget` bytes go.
+
+    First those read most often for their size: flash with wait states costs on every read.
+    """
+    rows = [(s, n, a) for s in plan.steps for n, a in s.call.constants.items() if s.macs]
+    rows.sort(key=lambda r: (-r[0].macs / r[2].nbytes, r[0].index, r[1]))
+    chosen = set()
+    for step, name, array in rows:
+        size = memory.aligned(array.nbytes)
+        if size <= budget:
+            budget -= size
+            chosen.add((step.index, name))
+    return replace(plan, in_ram=frozenset(chosen))
 
 
 def _step(index: int, node: Node, graph: Graph, isa: frozenset[str]) -> Step:
