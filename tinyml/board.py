@@ -427,7 +427,7 @@ def _power(table: _Table) -> Power:
 
 
 def _probe(table: _Table) -> Probe:
-    probes = _stems(_PROBES, "[a-z]*.py") | {"host", "openocd", "pyocd", "qemu"}
+    probes = _stems(_PROBES, "[a-z]*.py")
     default = table.one_of("default", probes)
     options: dict[str, Mapping[str, str]] = {}
     for name in table.values:

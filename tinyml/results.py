@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from . import __version__
 from .errors import InputError
 
 FORMAT = 1
@@ -167,8 +168,8 @@ def write_atomically(path: Path, text: str) -> None:
 MANIFEST = "manifest.json"
 
 
-def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
-    """The last file of a result folder: `facts`, and size and SHA-256 of every other file.
+def write_manifest(folder: Path, run: Run, image_sha256: str) -> None:
+    """The last file of a result folder: what was run, and size and SHA-256 of every other file.
 
     A folder without it holds a run that did not come to its end.
     """
@@ -179,8 +180,19 @@ def write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
             with file.open("rb") as content:
                 digest = hashlib.file_digest(content, "sha256").hexdigest()
             files[name] = {"bytes": file.stat().st_size, "sha256": digest}
-    text = json.dumps({"format": FORMAT, **facts, "files": files}, indent=2, sort_keys=True)
-    write_atomically(folder / MANIFEST, text + "\n")
+    values = {
+        "format": FORMAT,
+        "tinyml": __version__,
+        "board": run.board,
+        "probe": run.probe,
+        "model": run.model,
+        "model_hash": run.model_hash,
+        "image_sha256": image_sha256,
+        "validity": run.validity,
+        "reasons": list(run.reasons),
+        "files": files,
+    }
+    write_atomically(folder / MANIFEST, json.dumps(values, indent=2, sort_keys=True) + "\n")
 
 
 def check_manifest(folder: Path) -> list[str]:
