@@ -12,9 +12,10 @@
 
 #include "tm_kernel.h"
 
-/* Two output channels: 8 words each in the array `pairs`. m: multiplier; n: right shift, 1 to 20;
- * c: 2^(n-1) + (zero_point << n), rounding and output zero point in one addition. */
-enum { TM_BIAS0, TM_MULTIPLIER0, TM_ADD0, TM_SHIFT0, TM_TWICE_BIAS1, TM_MULTIPLIER1, TM_ADD1, TM_SHIFT1 };
+/* Two output channels are 8 words in an array `pairs`: multiplier, addend, shift and bias of the
+ * first; twice the bias, multiplier, addend and shift of the second. The shift is to the right by
+ * 1 to 20; the addend, 2^(shift-1) + (zero_point << shift), rounds and adds the zero point. */
+
 
 static inline int32_t tm_load4(const void *at)
 {
@@ -84,13 +85,15 @@ tm_dot_4x2(const int32_t *columns, const int32_t *weights, const int32_t *pair, 
 {
     __asm__ volatile(
         "push   {r1-r11, lr}\n\t" /* sp + 0: weights, 4: pair, 8: out */
-        "sub    sp, sp, #16\n\t"  /* sp + 0: rounds left, 4: rounds, 8: entry */
+        "sub    sp, sp, #16\n\t"  /* sp + 0: rounds left, 4: rounds, 8: entry, 12: bias */
         ".equ   TM_WEIGHTS_AT, 16\n\t"
         ".equ   TM_PAIR_AT, 20\n\t"
         ".equ   TM_OUT_AT, 24\n\t"
         ".equ   TM_WORDS_AT, 64\n\t"
         ".equ   TM_STEP_AT, 68\n\t"
         ".equ   TM_GROUPS_AT, 72\n\t"
+        "ldr    r12, [r2, #12]\n\t"
+        "str    r12, [sp, #12]\n\t"
         "ldr    r12, [sp, #TM_WORDS_AT]\n\t"
         "add    lr, r12, #7\n\t" /* rounds of 8; the first enters in the middle */
         "lsr    lr, lr, #3\n\t"
@@ -104,10 +107,9 @@ tm_dot_4x2(const int32_t *columns, const int32_t *weights, const int32_t *pair, 
         "add    lr, lr, #1\n\t" /* Thumb */
         "str    lr, [sp, #8]\n"
         "2:\n\t"
-        "ldr    r2, [sp, #TM_PAIR_AT]\n\t"
+        "ldr    r2, [sp, #12]\n\t"
         "ldr    r1, [sp, #TM_WEIGHTS_AT]\n\t"
         "ldr    r12, [sp, #4]\n\t"
-        "ldr    r2, [r2]\n\t"
         "str    r12, [sp]\n\t"
         "mov    r3, r2\n\t" /* r2, r4, r6, r8: S0; r3, r5, r7, r9: S01 */
         "mov    r4, r2\n\t"
@@ -138,14 +140,13 @@ tm_dot_4x2(const int32_t *columns, const int32_t *weights, const int32_t *pair, 
         "subs   r12, r12, #1\n\t"
         "str    r12, [sp]\n\t"
         "bne.w  1b\n\t"
-        "ldr    r10, [sp, #TM_PAIR_AT]\n\t"
+        "ldr    r12, [sp, #TM_PAIR_AT]\n\t"
         "ldr    lr, [sp, #TM_OUT_AT]\n\t"
         "ldr    r1, [sp, #TM_STEP_AT]\n\t"
         "sub    r3, r3, r2\n\t"
         "sub    r5, r5, r4\n\t"
         "sub    r7, r7, r6\n\t"
         "sub    r9, r9, r8\n\t"
-        "add    r12, r10, #4\n\t"
         "ldm    r12, {r10, r11, r12}\n\t"
         ".irp   sum, r2, r4, r6, r8\n\t"
         "lsl    \\sum, \\sum, #1\n\t"
@@ -218,17 +219,18 @@ static inline void tm_dot_pixels(const int32_t *columns, int32_t pixels, const i
     }
 }
 
-/* A 3x3 depthwise convolution of one channel. `plane` has padded int16 rows, those of following
- * outputs `pitch` bytes apart; `line` is the distance of its rows. `weights` has two words a row of
- * the kernel: taps (0, 1) and (1, 2), doubled; `channel` twice the bias, multiplier, addend, shift.
- * Each of `rows` rows, `out_pitch` bytes apart, gets `pairs` times two outputs of columns beside
- * each other, then `singles` outputs of every second column; all `step` bytes apart.
+/* A 3x3 depthwise convolution of one channel. `plane` has padded int16 rows, `line` bytes apart.
+ * `weights` has two words a row of the kernel: taps (0, 1) and (1, 2), doubled; `channel` twice the
+ * bias, multiplier, addend, shift. Each of `rows` rows gets `pairs` times two outputs of columns
+ * beside each other, then `singles` outputs of every second column, all `step` bytes apart; behind
+ * a row, `plane` goes on by `skip` bytes and `out` by `out_skip`.
  * A pair takes 38 instructions, 2.1 for each product; a single 25, 2.8. */
 struct tm_depthwise_3x3 {
     const int16_t *plane;
-    int32_t pitch, line;
+    int32_t line;
     int8_t *out;
-    int32_t out_pitch, step, pairs, singles, rows;
+    int32_t step, span; /* span: 2 * pairs * step */
+    int32_t singles, skip, out_skip, rows;
 };
 
 #pragma GCC diagnostic push
@@ -237,22 +239,20 @@ __attribute__((naked, noipa, unused)) static void
 tm_depthwise_3x3(struct tm_depthwise_3x3 *job, const int32_t *weights, const int32_t *channel)
 {
     __asm__ volatile(
-        "push   {r0, r4-r11, lr}\n\t" /* sp + 24: job */
+        "push   {r0, r4-r11, lr}\n\t"
+        "mov    r12, r0\n\t"
         "ldm    r2, {r4, r5, r6, r7}\n\t"
         "push   {r4, r5, r6, r7}\n\t" /* sp + 8: bias, 12: multiplier, 16: addend, 20: shift */
-        "sub    sp, sp, #8\n\t"       /* sp + 0: where the pairs end, 4: step */
+        "sub    sp, sp, #8\n\t"       /* sp + 0: where the pairs end, 4: step; 24: job */
         "ldm    r1, {r4-r9}\n\t"
-        "mov    lr, r0\n"
+        "ldm    r12, {r0, r1, r2, r10}\n\t"
+        "str    r10, [sp, #4]\n"
         "2:\n\t"
-        "ldrd   r10, r11, [lr, #20]\n\t" /* step, pairs */
-        "ldr    r0, [lr]\n\t"            /* plane */
-        "ldrd   r1, r2, [lr, #8]\n\t"    /* line, out */
-        "str    r10, [sp, #4]\n\t"
+        "ldr    r11, [r12, #16]\n\t" /* span */
         "add    r3, r0, #4\n\t"
         "cmp    r11, #0\n\t"
         "beq.w  4f\n\t"
-        "mul    r11, r11, r10\n\t"
-        "add    r11, r2, r11, lsl #1\n\t"
+        "add    r11, r11, r2\n\t"
         "str    r11, [sp]\n"
         "1:\n\t"
         "ldr    r12, [sp, #8]\n\t"
@@ -295,9 +295,9 @@ tm_depthwise_3x3(struct tm_depthwise_3x3 *job, const int32_t *weights, const int
         "add    r2, r2, r10, lsl #1\n\t"
         "cmp    r2, r11\n\t"
         "bne    1b\n\t"
-        "ldr    lr, [sp, #24]\n"
+        "ldr    r12, [sp, #24]\n"
         "4:\n\t"
-        "ldr    lr, [lr, #28]\n\t" /* singles */
+        "ldr    lr, [r12, #20]\n\t" /* singles */
         "cmp    lr, #0\n\t"
         "beq    5f\n"
         "3:\n\t"
@@ -326,18 +326,15 @@ tm_depthwise_3x3(struct tm_depthwise_3x3 *job, const int32_t *weights, const int
         "strb   r12, [r2]\n\t"
         "add    r2, r2, r10\n\t"
         "subs   lr, lr, #1\n\t"
-        "bne    3b\n"
+        "bne    3b\n\t"
+        "ldr    r12, [sp, #24]\n"
         "5:\n\t"
-        "ldr    lr, [sp, #24]\n\t"
-        "ldrd   r10, r11, [lr]\n\t"    /* plane, pitch */
-        "ldrd   r12, r2, [lr, #12]\n\t" /* out, out_pitch */
-        "ldr    r3, [lr, #32]\n\t"     /* rows */
-        "add    r10, r10, r11\n\t"
-        "add    r12, r12, r2\n\t"
-        "str    r10, [lr]\n\t"
-        "str    r12, [lr, #12]\n\t"
-        "subs   r3, r3, #1\n\t"
-        "str    r3, [lr, #32]\n\t"
+        "add    lr, r12, #24\n\t"
+        "ldm    lr, {r3, r10, r11}\n\t" /* skip, out_skip, rows */
+        "add    r0, r0, r3\n\t"
+        "add    r2, r2, r10\n\t"
+        "subs   r11, r11, #1\n\t"
+        "str    r11, [r12, #32]\n\t"
         "bne.w  2b\n\t"
         "add    sp, sp, #28\n\t"
         "pop    {r4-r11, pc}\n\t");
@@ -375,8 +372,8 @@ tm_dot_1x4(const int32_t *inputs, const int32_t *weights, const int32_t *pairs, 
         "ldr    lr, [sp, #52]\n\t" /* steps */
         "ldr    r12, [sp, #8]\n\t"
         "ldr    r0, [sp]\n\t"
-        "ldr    r2, [r12]\n\t" /* the biases of the even channels */
-        "ldr    r4, [r12, #32]\n\t"
+        "ldr    r2, [r12, #12]\n\t" /* the biases of the even channels */
+        "ldr    r4, [r12, #44]\n\t"
         "mov    r3, r2\n\t"
         "mov    r5, r4\n\t"
         "lsrs   lr, lr, #1\n\t" /* rounds of two, behind an odd one */
@@ -394,17 +391,17 @@ tm_dot_1x4(const int32_t *inputs, const int32_t *weights, const int32_t *pairs, 
         "sub    r3, r3, r2\n\t"
         "sub    r5, r5, r4\n\t"
         ".macro TM_PAIR_1X4 even, odd\n\t"
-        "ldmia  lr!, {r7, r8, r9, r10, r11, r12}\n\t" /* bias, m, add, n; bias, m */
+        "ldmia  lr!, {r7, r8, r9, r10, r11, r12}\n\t" /* m, add, n, bias; bias, m */
         "lsl    \\even, \\even, #1\n\t"
         "add    \\odd, r11, \\odd, asr #7\n\t"
-        "smmulr \\even, \\even, r8\n\t"
+        "smmulr \\even, \\even, r7\n\t"
         "smmulr \\odd, \\odd, r12\n\t"
         "ldmia  lr!, {r11, r12}\n\t"
         "add    \\even, \\even, \\even, asr #31\n\t"
         "add    \\odd, \\odd, \\odd, asr #31\n\t"
-        "add    \\even, \\even, r9\n\t"
+        "add    \\even, \\even, r8\n\t"
         "add    \\odd, \\odd, r11\n\t"
-        "asr    \\even, \\even, r10\n\t"
+        "asr    \\even, \\even, r9\n\t"
         "asr    \\odd, \\odd, r12\n\t"
         "ssat   \\even, #8, \\even\n\t"
         "ssat   \\odd, #8, \\odd\n\t"

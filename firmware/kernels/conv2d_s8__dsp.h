@@ -1,6 +1,6 @@
 /* conv2d_s8 for cores with the DSP extension: columns of four pixels, pairs of channels.
  * The zero point of the input is part of the biases; padding is filled with it.
- * scratch: `chunk` pixels * words * 4 bytes of columns, then `run` bytes for taps at the border. */
+ * scratch: `chunk` pixels * words * 4 bytes of columns, then 2 * words bytes of taps. */
 #ifndef TM_KERNELS_CONV2D_S8__DSP_H
 #define TM_KERNELS_CONV2D_S8__DSP_H
 
@@ -10,33 +10,45 @@ struct conv2d_s8__dsp {
     int32_t in_h, in_w, in_c, out_w, out_c;
     int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
     int32_t in_zero, act_min, act_max;
-    int32_t run;   /* taps of one kernel row, with zero weights up to a multiple of four */
-    int32_t words; /* ker_h * run / 2: words of one pixel, and of one pair of channels */
+    int32_t run;   /* taps of one kernel row */
+    int32_t words; /* of one pixel's taps, rounded up to a multiple of two; of a pair of channels */
     int32_t chunk; /* pixels whose columns are made at a time, a multiple of four */
     const int32_t *weights; /* [pair of channels][words] */
     const int32_t *pairs;   /* [pair of channels][8], see tm_dsp.h */
 };
 
-/* The taps of output pixel (y, x) as one column. */
+/* The taps of output pixel (y, x) as one column. Kernel rows that are no multiple of four taps are
+ * put together in `bytes` first. */
 TM_KERNEL void conv2d_s8__dsp_column(const struct conv2d_s8__dsp *p, struct tm_in in, int32_t y,
-                                     int32_t x, int32_t *to, int8_t *border)
+                                     int32_t x, int32_t *to, int8_t *bytes)
 {
     const int32_t iy = y * p->stride_h - p->pad_h, ix = x * p->stride_w - p->pad_w;
+    const int32_t first = tm_max(0, -ix), last = tm_min(p->ker_w, p->in_w - ix);
+    const int whole = first == 0 && last == p->ker_w;
+    int8_t *at = bytes;
     for (int32_t ky = 0; ky < p->ker_h; ky++) {
-        const int32_t first = tm_max(0, -ix), last = tm_min(p->ker_w, p->in_w - ix);
-        const int8_t *from = border;
-        if (iy + ky >= 0 && iy + ky < p->in_h && first == 0 && last == p->ker_w) {
+        const int inside = iy + ky >= 0 && iy + ky < p->in_h && first < last;
+        const int8_t *from = at;
+        if (inside && whole) {
             from = (const int8_t *)tm_in_row(in, iy + ky) + ix * p->in_c;
         } else {
-            memset(border, p->in_zero, (size_t)p->run);
-            if (iy + ky >= 0 && iy + ky < p->in_h && first < last) {
+            memset(at, p->in_zero, (size_t)p->run);
+            if (inside) {
                 const int8_t *row = tm_in_row(in, iy + ky);
-                memcpy(border + first * p->in_c, row + (ix + first) * p->in_c,
+                memcpy(at + first * p->in_c, row + (ix + first) * p->in_c,
                        (size_t)((last - first) * p->in_c));
             }
         }
-        to = tm_column(to, from, p->run);
+        if (p->run % 4 == 0) {
+            to = tm_column(to, from, p->run);
+            continue;
+        }
+        if (from != at)
+            memcpy(at, from, (size_t)p->run);
+        at += p->run;
     }
+    if (p->run % 4)
+        tm_column(to, bytes, 2 * p->words);
 }
 
 TM_DRIVER void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_t y1,
@@ -56,7 +68,7 @@ TM_DRIVER void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_
             if (point) {
                 const int8_t *from = (const int8_t *)tm_in_row(in, y) + x * p->in_c;
                 for (int32_t i = 0; i < pixels; i++, from += p->in_c)
-                    tm_column(columns + (i & ~3) * p->words + (i & 3), from, p->run);
+                    tm_column(columns + (i & ~3) * p->words + (i & 3), from, 2 * p->words);
                 x += pixels;
             } else {
                 for (int32_t i = 0; i < pixels; i++) {

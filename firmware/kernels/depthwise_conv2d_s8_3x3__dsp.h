@@ -17,16 +17,13 @@ struct depthwise_conv2d_s8_3x3__dsp {
     const int32_t *channels; /* [channel][4]: twice the bias, multiplier, addend, shift */
 };
 
-/* Input rows [first, first + rows) of four channels, with their padding, as four planes. Behind
- * the last channel it reads up to three bytes that it does not need. */
+/* Input rows [first, first + rows) of four channels into four planes. Behind the last channel it
+ * reads up to three bytes that it does not need. */
 TM_KERNEL void depthwise_conv2d_s8_3x3__dsp_gather(const struct depthwise_conv2d_s8_3x3__dsp *p,
                                                    struct tm_in in, int32_t c, int32_t first,
                                                    int32_t rows, int16_t *plane)
 {
     const int32_t size = rows * p->plane_w;
-    const int32_t zero = (p->in_zero & 0xFFFF) * 0x10001;
-    for (int32_t i = 0; i < 4 * size; i += 2)
-        memcpy(plane + i, &zero, 4);
     const int32_t skip = tm_max(-first, 0), end = tm_min(rows, p->in_h - first);
     plane += skip * p->plane_w + p->pad_w;
     for (int32_t y = skip; y < end; y++, plane += p->plane_w) {
@@ -50,7 +47,11 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3
     int16_t *planes = scratch;
     const int32_t rows = (y1 - y0 - 1) * p->stride_h + 3;
     const int32_t many = out.ring ? 1 : y1 - y0; /* the rows of a ring come one by one */
-    const int32_t pairs = p->stride_w == 1 ? p->out_w / 2 : 0;
+    const int32_t pairs = p->stride_w == 1 ? p->out_w / 2 : 0, singles = p->out_w - 2 * pairs;
+    /* The padding is the same for all channels, and stays. */
+    const int32_t zero = (p->in_zero & 0xFFFF) * 0x10001;
+    for (int32_t i = 0; i < 4 * rows * p->plane_w; i += 2)
+        memcpy(planes + i, &zero, 4);
     for (int32_t c = 0; c < p->in_c; c++) {
         if (c % 4 == 0)
             depthwise_conv2d_s8_3x3__dsp_gather(p, in, c, y0 * p->stride_h - p->pad_h, rows,
@@ -58,15 +59,15 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3
         const int16_t *plane = planes + c % 4 * rows * p->plane_w;
         for (int32_t y = y0; y < y1; y += many) {
             struct tm_depthwise_3x3 job = {
-                plane + (y - y0) * p->stride_h * p->plane_w,
-                2 * p->plane_w * p->stride_h,
-                2 * p->plane_w,
-                (int8_t *)tm_out_row(out, y) + c,
-                out.row_bytes,
-                p->in_c,
-                pairs,
-                p->out_w - 2 * pairs,
-                many,
+                .plane = plane + (y - y0) * p->stride_h * p->plane_w,
+                .line = 2 * p->plane_w,
+                .out = (int8_t *)tm_out_row(out, y) + c,
+                .step = p->in_c,
+                .span = 2 * pairs * p->in_c,
+                .singles = singles,
+                .skip = 2 * p->plane_w * p->stride_h - 4 * (pairs + singles),
+                .out_skip = out.row_bytes - p->out_w * p->in_c,
+                .rows = many,
             };
             tm_depthwise_3x3(&job, p->weights + 6 * c, p->channels + 4 * c);
         }

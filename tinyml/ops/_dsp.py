@@ -12,7 +12,7 @@ from ..quant import rescale
 from . import Call, Kernel
 
 ISA = frozenset({"dsp"})
-_COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
+_COLUMN_BYTES = 2560  # of scratch, unless four pixels need more
 _MOST_SHIFT = 20
 
 
@@ -69,12 +69,6 @@ def _pairs(weights: Array) -> tuple[Array, Array]:
     return wide[0::2], wide[1::2]
 
 
-def padded_runs(weights: Array) -> Array:
-    """(channels, runs, taps of a run) with zeros up to a multiple of four taps."""
-    short = -weights.shape[2] % 4
-    return np.pad(weights, ((0, 0), (0, 0), (0, short)))
-
-
 def pack(weights: Array) -> Array:
     """(channels, taps) as words of two taps of two channels, int32 (pairs, taps / 2).
 
@@ -104,12 +98,13 @@ def channel_constants(call: Call, weights: Array, bias: Array) -> Array:
 
 
 def pair_constants(table: Array) -> Array:
-    """[pair][8] int32 of the constants of two channels, the second bias doubled."""
+    """[pair][8] int32 of the constants of two channels, in the order tm_dsp.h has them."""
     if len(table) % 2:
         table = np.concatenate([table, [[0, 0, 1, 1]]])
     table = table.copy()
     table[1::2, 0] *= 2
-    return table.reshape(-1, 8).astype(np.int32)
+    pairs = table.reshape(-1, 8)
+    return pairs[:, [1, 2, 3, 0, 4, 5, 6, 7]].astype(np.int32)
 
 
 def folded_bias(call: Call, weights: Array) -> Array:
@@ -138,9 +133,10 @@ def conv_fits(scalar: Call, weights: Tensor) -> str | None:
 def conv_call(scalar: Call, weights: Tensor) -> Call:
     """conv2d_s8__dsp in place of conv2d_s8."""
     assert weights.data is not None
-    out_c, ker_h, ker_w, in_c = weights.shape
-    runs = padded_runs(weights.data.reshape(out_c, ker_h, ker_w * in_c))
-    words = ker_h * runs.shape[2] // 2
+    out_c, _, ker_w, in_c = weights.shape
+    taps = weights.data.reshape(out_c, -1)
+    taps = np.pad(taps, ((0, 0), (0, -taps.shape[1] % 4)))
+    words = taps.shape[1] // 2
     pixels = int(scalar.params["out_w"]) * scalar.rows
     chunk = min(max(_COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
     keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
@@ -150,17 +146,17 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         kernel="conv2d_s8__dsp",
         params={
             **{k: scalar.params[k] for k in keep},
-            "run": runs.shape[2],
+            "run": ker_w * in_c,
             "words": words,
             "chunk": chunk,
         },
         constants={
-            "weights": pack(runs.reshape(out_c, -1)),
+            "weights": pack(taps),
             "pairs": pair_constants(
                 channel_constants(scalar, weights.data, folded_bias(scalar, weights.data))
             ),
         },
-        scratch=chunk * words * 4 + runs.shape[2],
+        scratch=chunk * words * 4 + 2 * words,
     )
 
 
