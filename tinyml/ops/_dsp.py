@@ -12,7 +12,7 @@ from ..quant import rescale
 from . import Call, Kernel
 
 ISA = frozenset({"dsp"})
-_COLUMN_BYTES = 2560  # of scratch, unless four pixels need more
+_COLUMN_BYTES = 3072  # of scratch, unless four pixels need more
 _MOST_SHIFT = 20
 
 
