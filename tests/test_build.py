@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from tinyml.board import Board, list_boards, load_board
 from tinyml.build import (
@@ -94,6 +95,37 @@ def test_every_byte_has_one_owner(name: str, tmp_path: Path) -> None:
     flash = sum(s for n, s in image.sections.items() if n == ".data" or n not in in_ram)
     assert 0 <= sizes.flash_total - flash < 64
     assert image.to_json()["sizes"]["flash"]["total"] == sizes.flash_total
+
+
+@needs_gcc
+@pytest.mark.parametrize("odd", range(1, 5))
+@pytest.mark.parametrize("in_ram", [False, True])
+def test_statics_are_copied_from_where_they_lie_in_flash(
+    in_ram: bool, odd: int, tmp_path: Path
+) -> None:
+    """Whatever the end of what is in front of them is aligned to, weights in RAM or not."""
+    text = f"const volatile int extra[{odd}] = {{1}};\n" + APP.replace(
+        "return", "return extra[0] +"
+    )
+    sources = small(tmp_path / "b", app=text)
+    if in_ram:
+        model = (tmp_path / "b" / "model.c").read_text()
+        model = model.replace(".rodata.tm_weights", ".data.tm_weights").replace("const ", "")
+        (tmp_path / "b" / "model.c").write_text(model)
+    image = compile_image(sources, load_board("stm32"))
+    with image.elf.open("rb") as stream:
+        elf = ELFFile(stream)
+        symbols = elf.get_section_by_name(".symtab")
+        load, start = (
+            symbols.get_symbol_by_name(f"__data_{n}")[0]["st_value"] for n in ("load", "start")
+        )
+        copied = [n for n in (".weights_ram", ".data") if elf.get_section_by_name(n)["sh_size"]]
+        for name in copied:
+            section = elf.get_section_by_name(name)
+            segment = next(s for s in elf.iter_segments() if s.section_in_segment(section))
+            lies = section["sh_addr"] - segment["p_vaddr"] + segment["p_paddr"]
+            assert section["sh_addr"] - start == lies - load, name
+    assert (".weights_ram" in copied) == in_ram
 
 
 @needs_gcc
