@@ -44,9 +44,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 UnsafeOption = Annotated[
     bool, typer.Option("--unsafe", help="Load Keras models that contain Python code.")
 ]
-ProbeOption = Annotated[str | None, typer.Option(help="How to reach the board: qemu, host, ...")]
+ProbeOption = Annotated[
+    str | None, typer.Option(help="How to reach the board: qemu, host, openocd, jlink, uf2, ...")
+]
 PortOption = Annotated[
-    str | None, typer.Option(help="Serial port of a board that runs the image: /dev/ttyACM0, ...")
+    str | None,
+    typer.Option(
+        help="The board's console: /dev/ttyACM0, socket://HOST:PORT, rfc2217://HOST:PORT. Without "
+        "--probe, the board runs the image already."
+    ),
+]
+SerialOption = Annotated[
+    str | None, typer.Option("--serial", help="Serial number of the probe, where there are two.")
 ]
 OptimizeOption = Annotated[str | None, typer.Option(help="speed, balanced or size.")]
 OutputOption = Annotated[
@@ -192,13 +201,15 @@ def bench(
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
     port: PortOption = None,
+    serial: SerialOption = None,
+    warmup: Annotated[int, typer.Option(min=0, help="Inferences before the timed ones.")] = 1,
     engine: EngineOption = None,
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build, run and measure: latency by layer, memory, accuracy."""
+    """Build, flash, run and measure: latency by layer, memory, accuracy."""
     from . import flow, report
 
     project = _project(model)
@@ -211,9 +222,11 @@ def bench(
             built,
             folder,
             count=count,
+            warmup=warmup,
             test=labelled,
             probe=probe,
             port=port,
+            options=None if serial is None else {"serial": serial},
             progress=progress,
         )
     if as_json:
@@ -296,21 +309,6 @@ def boards(as_json: JsonOption = False) -> None:
         _print_json([report.board_json(b) for b in rows])
     else:
         out.print(report.boards(rows))
-
-
-@app.command()
-def ports(as_json: JsonOption = False) -> None:
-    """List serial ports, and who holds them."""
-    from dataclasses import asdict
-
-    from . import report
-    from .ports import list_ports
-
-    rows = list_ports()
-    if as_json:
-        _print_json([asdict(p) for p in rows])
-    else:
-        out.print(report.ports(rows))
 
 
 @app.command()
@@ -483,7 +481,7 @@ def _progress(what: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-from . import cli_mlperf, cli_tflm  # noqa: E402, F401  their commands
+from . import cli_boards, cli_mlperf, cli_tflm  # noqa: E402, F401  their commands
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,20 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class PortInfo:
-    """A serial port of this computer; `usb` is "vid:pid" in hex, `holders` who has it open."""
+    """A serial port of this computer; `usb` is "vid:pid" in hex, `holders` who has it open.
+
+    `problem` says what to do before it can be used, `boards` which boards have this USB id, and
+    `firmware` what answered there.
+    """
 
     device: str
     description: str
     usb: str = ""
     serial_number: str = ""
     holders: tuple[str, ...] = ()
+    problem: str = ""
+    boards: tuple[str, ...] = ()
+    firmware: str = ""
 
     def __str__(self) -> str:
         extra = [self.usb, *(f"in use by {holder}" for holder in self.holders)]
@@ -46,9 +54,23 @@ def list_ports() -> tuple[PortInfo, ...]:
             usb="" if port.vid is None else f"{port.vid:04x}:{port.pid:04x}",
             serial_number=port.serial_number or "",
             holders=holders(port.device),
+            problem=_problem(port.device),
         )
         for port in found
     )
+
+
+def with_boards(found: Sequence[PortInfo], boards: Sequence[Board]) -> tuple[PortInfo, ...]:
+    """The ports with the names of the boards that have their USB ids."""
+    return tuple(
+        replace(port, boards=tuple(b.name for b in boards if port.usb in b.usb)) for port in found
+    )
+
+
+def _problem(device: str) -> str:
+    if os.name != "posix" or not Path(device).exists() or os.access(device, os.R_OK | os.W_OK):
+        return ""
+    return f"no permission: {_permission_hint(device)}"
 
 
 def find_port(board: Board, serial_number: str = "") -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .doctor import Finding
     from .flow import Built
     from .graph import Graph
+    from .ledger import Ledger
     from .plan import Plan
     from .ports import PortInfo
     from .results import Run
@@ -201,10 +202,45 @@ def fits(rows: Sequence[tuple[Board, bool]]) -> RenderableType:
 def ports(rows: Sequence[PortInfo]) -> RenderableType:
     if not rows:
         return Text("no serial ports")
-    table = _table("serial ports", "device", "what", "USB id", "held by")
+    table = _table("serial ports", "device", "what", "USB id", "serial number", "boards", "held by")
     for p in rows:
-        _row(table, p.device, p.description, p.usb, ", ".join(p.holders))
-    return table
+        cells = (p.description, p.usb, p.serial_number, ", ".join(p.boards), ", ".join(p.holders))
+        _row(table, p.device, *cells)
+    notes = [f"{p.device}: {note}" for p in rows for note in (p.problem, p.firmware) if note]
+    return Group(table, *(Text(printable(note, 400)) for note in notes))
+
+
+def account(ledger: Ledger, where: str, size: int, seconds: float) -> RenderableType:
+    """What a board has said so far: inferences received and lost, and how the line did."""
+    boot = ledger.boot
+    who = f"{boot.model} on {boot.board}, {boot.engine}" if boot else "nobody has said who it is"
+    table = _table(f"{where}: {who}", "what", "figure", right=("figure",))
+    rows: list[tuple[str, object]] = [("inferences received", number(ledger.received))]
+    if ledger.asked:
+        rows.append(("asked for", number(ledger.asked)))
+    rows += [("lost", number(ledger.lost)), ("told twice", number(ledger.repeated))]
+    if ledger.median is not None:
+        spread = f"{number(ledger.least)} to {number(ledger.most)}"
+        rows += [("ticks, last", number(ledger.ticks[-1])), ("median", number(ledger.median))]
+        rows += [("least to most", spread)]
+    if ledger.layers:
+        rows.append(("steps timed", len(ledger.layers)))
+    if ledger.memory is not None:
+        m = ledger.memory
+        rows.append(("stack peak", f"{number(m.stack_peak)} of {number(m.stack_size)}"))
+    rows += [("damaged lines", number(ledger.damaged)), ("other lines", number(ledger.foreign))]
+    rows += [("starts of the device", ledger.boots), ("disconnections", ledger.cut)]
+    rows += [("bytes", number(size)), ("time", duration(seconds))]
+    for name, value in rows:
+        _row(table, name, value)
+    lines = [f"{duration(at)}: {text}" for at, text in [*ledger.events][-5:]]
+    return Group(table, *(Text(printable(line, 200)) for line in lines))
+
+
+def duration(seconds: float) -> str:
+    """Hours do not end at 24: a soak may run for days."""
+    minutes, rest = divmod(max(int(seconds), 0), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def doctor(rows: Sequence[Finding]) -> RenderableType:
