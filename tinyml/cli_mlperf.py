@@ -59,8 +59,8 @@ def mlperf(
     windows: Annotated[int, typer.Option(min=1, help="Windows to measure.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.001, help="Length of a window.")] = 10.0,
     meter: Annotated[str | None, typer.Option(help="Energy: ppk2, lpm01a, joulescope, ...")] = None,
-    meter_option: Annotated[
-        list[str] | None, typer.Option("--meter-option", help="NAME=VALUE, docs/METERS.md.")
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of the meter, docs/METERS.md.")
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
     output: OutputOption = None,
@@ -96,7 +96,9 @@ def mlperf(
         built = _build(model, board, None, output, optimize, False, False, runtime, app=app)
     folder = results / f"mlperf-{mode}-{datetime.now():%Y%m%d-%H%M%S}"
     with ExitStack() as stack:
-        power = stack.enter_context(_meter(meter, meter_option)) if mode == "energy" else None
+        power = None
+        if mode == "energy":
+            power = stack.enter_context(_meter(meter or "", setting, built))
         log = stack.enter_context(Log(folder / "log.txt"))
         connected = stack.enter_context(_device(built, probe, port, baud, mode, log))
         found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
@@ -120,14 +122,16 @@ class _Connected:
 
 
 @contextmanager
-def _meter(name: str | None, options: Sequence[str] | None) -> Iterator[Meter]:
+def _meter(name: str, settings: list[str] | None, built: Built | None) -> Iterator[Meter]:
+    """The instrument, with the board's supply switched on."""
+    from .cli_energy import _settings
+    from .measure import _check_supply
     from .meters import open_meter
 
-    pairs = [option.partition("=") for option in options or ()]
-    for key, equals, _ in pairs:
-        if not key or not equals:
-            raise InputError(f"--meter-option is {key!r}", hint="NAME=VALUE")
-    with open_meter(name or "", {key: value for key, _, value in pairs}) as meter:
+    meter = open_meter(name, _settings(settings or []))
+    if built is not None:
+        _check_supply(built.board, meter)
+    with meter:
         yield meter
 
 

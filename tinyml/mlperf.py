@@ -166,11 +166,12 @@ class Client:
         self._port = port
         self._diagnose = diagnose
 
-    def ask(self, command: str, seconds: float = _ANSWER_SECONDS) -> tuple[str, ...]:
+    def ask(self, command: str, seconds: float | None = None) -> tuple[str, ...]:
         """The lines of the answer, without the last, "m-ready".
 
         `seconds` is how long the device may be silent; RunError for "e-[...]", too.
         """
+        seconds = _ANSWER_SECONDS if seconds is None else seconds
         self._write(command.encode("ascii") + b"%")
         lines = self._until_ready(seconds + 10 * len(command) / self._baud())
         if lines is None:

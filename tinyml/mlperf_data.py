@@ -84,7 +84,7 @@ def _entry(place: Path, listing: Path, number: int, row: Sequence[str], task: Ta
     window = [int(word) if word.isdecimal() else 0 for word in (size, stride)]
     known = 2 if task.form == "float" else task.outputs
     where = f"{listing.name} line {number}"
-    if Path(name).name != name or name in ("", ".."):
+    if Path(name).name != name or name in ("", "..") or not name.isprintable():
         raise InputError(f"{where}: {name!r} is no name of a file beside it")
     if numbers[0] != known or not 0 <= numbers[1] < known:
         raise InputError(

@@ -186,12 +186,7 @@ def measure_performance(
     `counting` is an emulator's; the result then has no throughput.
     """
     found = []
-    pace = _pace(client, identity.task, samples[0], timing.seconds)
-    if pace.device_s is None:
-        raise RunError(
-            "the device sends no timestamps: it is built for energy mode",
-            hint="build with --app mlperf, or measure with --mode energy",
-        )
+    pace = _pace(client, identity.task, samples[0], timing, energy=False)
     number = timing.count or pace.count_for(timing.seconds)
     for i in range(timing.windows):
         client.load(samples[i % len(samples)].inputs[0])
@@ -239,24 +234,40 @@ class Pace:
         return max(30.0, 5 * count * self.wall_s)
 
 
-def _pace(client: Client, task: Task, sample: Sample, seconds: float) -> Pace:
-    """More and more inferences, until they take a tenth of a window.
+def _pace(client: Client, task: Task, sample: Sample, timing: Timing, *, energy: bool) -> Pace:
+    """More and more inferences, until they take a tenth of a window; one, where nobody asks more.
 
     Our clock also sees the line, so one inference is taken off what it says of many.
+    RunError for firmware of the other mode.
     """
     client.load(sample.inputs[0])
-    _one(client, task)
-    first, _ = _timed(client, 1, 60.0)
+    if (_one(client, task).elapsed_us is None) != energy:
+        raise _other_mode(energy)
+    first, device = _timed(client, 1, 60.0)
+    if timing.count is not None:
+        return Pace(device, first)
     count, patience = 4, max(60.0, 20 * first)
     while True:
         wall, device = _timed(client, count, patience)
         each = (wall - first) / (count - 1) if device is None else device / count
-        enough = each * count >= seconds / 10 or wall > 2.0 or count >= _MOST_COUNT
+        enough = each * count >= timing.seconds / 10 or wall > 2.0 or count >= _MOST_COUNT
         if enough and each > 0:
             return Pace(None, each) if device is None else Pace(each, wall / count)
         if enough:
             raise RunError("the device's clock does not count", hint="see `tinyml bench`")
         count, patience = count * 4, max(60.0, 20 * wall)
+
+
+def _other_mode(energy: bool) -> RunError:
+    if energy:
+        return RunError(
+            "the device sends its timestamps as text: it is built for performance mode",
+            hint="build and flash with --app mlperf-energy",
+        )
+    return RunError(
+        "the device sends no timestamps: it is built for energy mode",
+        hint="build with --app mlperf, or measure with --mode energy",
+    )
 
 
 def _timed(client: Client, count: int, patience: float) -> tuple[float, float | None]:
@@ -327,12 +338,7 @@ def measure_energy(
 
     RunError for firmware of performance mode; MeterError for what the meter did not see.
     """
-    pace = _pace(client, identity.task, samples[0], timing.seconds)
-    if pace.device_s is not None:
-        raise RunError(
-            "the device sends its timestamps as text: it is built for performance mode",
-            hint="build and flash with --app mlperf-energy",
-        )
+    pace = _pace(client, identity.task, samples[0], timing, energy=True)
     number = timing.count or pace.count_for(timing.seconds)
     walls = []
     with Recording(meter, settle, most=10 * timing.windows + 100) as recording:
