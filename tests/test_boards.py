@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyml.board import CORES, Board, Pin, list_boards, load_board, parse_board
+from tinyml.boardpage import PAGE, page
 from tinyml.build import board_header, linker_script
 from tinyml.errors import BoardError
-from tinyml.paths import BOARDS, FIRMWARE
+from tinyml.paths import BOARDS, FIRMWARE, ROOT
 
 SHIPPED = sorted(file.stem for file in BOARDS.glob("*.toml"))
 VALID: dict[str, Any] = tomllib.loads((BOARDS / "stm32f405.toml").read_text()) | {
@@ -304,3 +306,19 @@ def test_any_bytes_are_refused(text: bytes) -> None:
         return
     with pytest.raises(BoardError):
         parse_board(values, "x.toml")
+
+
+def test_page_of_boards_is_up_to_date() -> None:
+    text = page(list_boards())
+    assert PAGE.read_text(encoding="utf-8") == text, "python -m tinyml.boardpage writes it anew"
+    assert all(f"\n## {name}\n" in text for name in SHIPPED if name != "host")
+
+
+def test_page_explains_every_key_of_a_board_file() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    source = (ROOT / "tinyml" / "board.py").read_text(encoding="utf-8")
+    lists = re.findall(r"\.only\(\s*((?:\"[^\"]*\"\s*)+)\)", source)
+    keys = {key for found in lists for key in found.replace('"', " ").split()}
+    assert {"oscillator", "function", "note", "counter_hz"} <= keys
+    for key in keys:
+        assert re.search(rf"`\[*{key}\]*`", text), f"docs/BOARDS.md does not explain {key}"

@@ -86,7 +86,7 @@
 
 #define UART_HZ 24000000u /* whatever the core runs at */
 #define BOOT_HZ 396000000u
-#define READY_TRIES 1000000u
+#define READY_TRIES 200000u
 #define TX_TRIES 10000000u
 
 #define FLASH_START 0x60000000u

@@ -83,7 +83,7 @@
 
 #define HSI_HZ 64000000u
 #define OLD_REVISION_HZ 400000000u
-#define READY_TRIES 200000u /* over 15 ms at 64 MHz */
+#define READY_TRIES 100000u /* about 8 ms at 64 MHz; VOS and PLL take less than 1 ms */
 
 static int ready(volatile uint32_t *reg, uint32_t mask)
 {
