@@ -51,7 +51,8 @@ def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> N
 )
 def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
     used = check_on_core(board, sample(op, VARIANT_CASES), tmp_path)
-    missing = variants(op, board) - set().union(*used)
+    simpler = CORES[: CORES.index(board)]  # where better variants do not stand in front
+    missing = variants(op, board) - set().union(*used, *(variants(op, b) for b in simpler))
     assert not missing, f"no case uses {missing}"
 
 

@@ -42,9 +42,13 @@ _LINE = r"[ -~]{1,300}"
 
 @dataclass(frozen=True)
 class Core:
-    """What a processor core can do. `optional` extensions may be missing from a chip."""
+    """What a processor core can do. `optional` extensions may be missing from a chip.
+
+    `base` is what no chip with this core lacks and no board file lists.
+    """
 
     cpu: str
+    base: frozenset[str] = frozenset()
     isa: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     fpus: tuple[str, ...] = ()
@@ -69,6 +73,7 @@ class Core:
 
 
 _DSP = frozenset({"dsp"})
+_T2 = frozenset({"thumb2"})
 _SINGLE = "fpv5-sp-d16"
 
 CORES: Mapping[str, Core] = {
@@ -76,11 +81,11 @@ CORES: Mapping[str, Core] = {
     for core in (
         Core("cortex-m0", dwt=False),
         Core("cortex-m0plus", dwt=False),
-        Core("cortex-m3"),
-        Core("cortex-m4", isa=_DSP, fpus=("fpv4-sp-d16",)),
-        Core("cortex-m7", isa=_DSP, fpus=(_SINGLE, "fpv5-d16")),
-        Core("cortex-m33", isa=_DSP, optional=_DSP, fpus=(_SINGLE,)),
-        Core("cortex-m55", isa=_DSP | {"mve"}, optional=frozenset({"mve"}), fpus=("auto",)),
+        Core("cortex-m3", _T2),
+        Core("cortex-m4", _T2, isa=_DSP, fpus=("fpv4-sp-d16",)),
+        Core("cortex-m7", _T2, isa=_DSP, fpus=(_SINGLE, "fpv5-d16")),
+        Core("cortex-m33", _T2, isa=_DSP, optional=_DSP, fpus=(_SINGLE,)),
+        Core("cortex-m55", _T2, _DSP | {"mve"}, optional=frozenset({"mve"}), fpus=("auto",)),
         Core("host", dwt=False),
     )
 }
@@ -330,7 +335,7 @@ def _core(table: _Table) -> tuple[Core, frozenset[str], str | None]:
     if fpu is not None and fpu not in core.fpus:
         have = ", ".join(core.fpus) or "none"
         raise table.error("fpu", f"{core.cpu} has no FPU {fpu!r} (it may have: {have})")
-    return core, isa, fpu
+    return core, core.base | isa, fpu
 
 
 def _aliases(top: _Table, name: str) -> tuple[str, ...]:

@@ -343,8 +343,9 @@ def variant(
     scalar: Lower,
     fits: Callable[[Call, Tensor], str | None],
     call: Callable[[Call, Tensor], Call],
+    isa: frozenset[str] = ISA,
 ) -> Kernel:
-    """A kernel for the DSP extension made from the call of the scalar one and its weights."""
+    """A kernel made from the call of the scalar one and its weights, for cores with `isa`."""
 
     def weights(node: Node, graph: Graph) -> Tensor:
         return graph.tensors[str(node.inputs[1])]
@@ -352,7 +353,7 @@ def variant(
     return Kernel(
         name,
         lambda node, graph: call(scalar(node, graph), weights(node, graph)),
-        isa=ISA,
+        isa=isa,
         fits=lambda node, graph: fits(scalar(node, graph), weights(node, graph)),
     )
 

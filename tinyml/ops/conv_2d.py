@@ -11,6 +11,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _blocked,
     _dsp,
     _window,
     activation_of,
@@ -132,6 +133,7 @@ register(
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
             _dsp.conv_kernel(lower),
+            *_blocked.conv_kernels(lower),
             Kernel("conv2d_s8", lower),
         ),
         read,

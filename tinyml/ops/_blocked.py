@@ -1,0 +1,85 @@
+"""Weights and constants for the kernels of cores without SIMD: Cortex-M3 and Cortex-M0."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Array, Tensor
+from . import Call, Kernel, _dsp
+
+THUMB2 = frozenset({"thumb2"})
+_COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
+_CONV = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
+
+
+def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
+    """Whether a sum, bias and all, may leave `bits` bits, whatever the input."""
+    wide = weights.reshape(len(weights), -1).astype(np.int64)
+    bias = _dsp.folded_bias(call, weights)
+    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
+    high = bias + 127 * positive + 128 * negative
+    low = bias - 128 * positive - 127 * negative
+    live = ~_dsp.still_channels(call, weights)
+    most = np.maximum(high, -low)[live]
+    if len(most) and most.max() >= 1 << (bits - 1):
+        return f"a sum that may exceed {bits} bits"
+    return None
+
+
+def _conv_refusal(call: Call) -> str | None:
+    p = call.params
+    if p["dil_h"] != 1 or p["dil_w"] != 1:
+        return "dilation"
+    return "groups" if p["group_in"] != p["in_c"] else None
+
+
+def _doubled(values: Array, bits: int) -> Array:
+    """Low and high words of value * (1 + 2**bits), int32 (channels, 2)."""
+    both = values * (1 + (1 << bits))
+    return both.astype("<i8").view("<i4").reshape(-1, 2)
+
+
+def _wide_constants(call: Call, weights: Array, bits: int) -> Array:
+    """[channel][5] int32: the bias twice, `bits` bits apart, multiplier, addend and shift."""
+    table = _dsp.channel_constants(call, weights, _dsp.folded_bias(call, weights))
+    return np.concatenate([_doubled(table[:, 0], bits), table[:, 1:]], axis=1).astype(np.int32)
+
+
+def conv_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    w = weights.data
+    return _conv_refusal(scalar) or _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+
+
+def conv_call(scalar: Call, weights: Tensor) -> Call:
+    """conv2d_s8__thumb2 in place of conv2d_s8."""
+    assert weights.data is not None
+    out_c, ker_h, ker_w, in_c = weights.shape
+    taps = ker_h * ker_w * in_c
+    odd = out_c % 2
+    pairs = np.pad(weights.data.reshape(out_c, taps), ((0, odd), (0, 0))).reshape(-1, 2, taps)
+    table = _wide_constants(scalar, weights.data, 23)
+    idle = np.array([[0, 0, 0, 1, 1]] * odd, np.int32).reshape(-1, 5)
+    pixels = int(scalar.params["out_w"]) * scalar.rows
+    chunk = min(max(_COLUMN_BYTES // (taps * 2) // 4, 1) * 4, -(-pixels // 4) * 4)
+    return replace(
+        scalar,
+        kernel="conv2d_s8__thumb2",
+        params={
+            **{k: scalar.params[k] for k in (*_CONV, "act_min", "act_max")},
+            "run": ker_w * in_c,
+            "taps": taps,
+            "chunk": chunk,
+        },
+        constants={
+            "weights": np.ascontiguousarray(pairs.transpose(0, 2, 1)),
+            "pairs": np.concatenate([table, idle]).reshape(-1, 10),
+        },
+        scratch=chunk * taps * 2 + 4 * ker_w * in_c,
+    )
+
+
+def conv_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+    return (_dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),)
