@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import socket
 import struct
 import subprocess
+import sys
+import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,7 +22,7 @@ from tinyml.build import Image, Sources, add_app, compile_image
 from tinyml.engines import aot
 from tinyml.errors import BoardError
 from tinyml.paths import FIRMWARE
-from tinyml.probes import open_probe
+from tinyml.probes import open_probe, uf2
 
 from .test_build import emulate
 
@@ -198,6 +202,32 @@ def test_console_on_a_near_relative(name: str, tmp_path: Path) -> None:
             assert session.ask(b"e" + bytes([value])) == f"echo {value}"
         assert session.ask("d") == "data 1 float 152709952 weights 1"
         assert session.ask("t") == "trigger"
+
+
+@needs_gcc
+@pytest.mark.skipif(find_spec("rp2040py") is None, reason="rp2040py is not installed")
+def test_pico_runs_in_rp2040py(echo: dict[str, Image], tmp_path: Path) -> None:
+    """From the UF2 file that goes onto the board, through boot stage 2, with real clock waits."""
+    file = tmp_path / "pico.uf2"
+    file.write_bytes(uf2.uf2(uf2.segments(echo["pico"].elf), uf2.FAMILIES["rp2040"].number))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-u", "-m", "rp2040py", "run", "--gdb-port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--image", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    deadline = threading.Timer(60, process.kill)
+    deadline.start()
+    try:
+        assert process.stdout is not None
+        lines = (line.decode(errors="replace") for line in process.stdout)
+        found = next((line for line in lines if line.startswith("boot ")), "no boot line")
+        assert found.split()[:5] == ["boot", "pico", "ok", "133000000", "systick"]
+    finally:
+        deadline.cancel()
+        process.kill()
+        process.wait(timeout=10)
+        process.stdout.close()
 
 
 @pytest.mark.skipif(shutil.which("openocd") is None, reason="openocd is not installed")

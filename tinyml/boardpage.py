@@ -95,6 +95,8 @@ def _ran_on(board: Board) -> str:
         return "the board"
     if board.emulator:
         return "QEMU"
+    if any(text.startswith("rp2040py") for text in board.verified):
+        return "rp2040py"
     if any(text.startswith("QEMU") for text in board.verified):
         return "simulated core; QEMU's nearest machine"
     return "simulated core"
