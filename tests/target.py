@@ -24,13 +24,17 @@ def _bytes(name: str, arrays: Sequence[np.ndarray]) -> str:
 
 
 def check_on_core(
-    board_name: str, blobs: Sequence[bytes], folder: Path, optimize: str = "-O2"
+    board_name: str,
+    blobs: Sequence[bytes],
+    folder: Path,
+    optimize: str = "-O2",
+    goal: str = "speed",
 ) -> list[set[str]]:
     """Outputs of all models on the board's core equal the reference's; the kernels of each."""
     board = load_board(board_name)
     header, rows, kernels = "", "", []
     for number, blob in enumerate(blobs):
-        plan = aot.plan(tflite.parse(blob), board.isa)
+        plan = aot.plan(tflite.parse(blob), board.isa, goal=goal)
         emit.emit(emit.model_of(plan, f"m{number}", blob), folder / f"m{number}")
         kernels.append({s.call.kernel for s in plan.steps})
         rng = np.random.default_rng(number)

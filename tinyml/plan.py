@@ -198,7 +198,10 @@ def scratch_name(step: Step) -> str:
 
 
 def make_plan(
-    graph: Graph, isa: frozenset[str] = frozenset(), streams: Sequence[tuple[int, int]] = ()
+    graph: Graph,
+    isa: frozenset[str] = frozenset(),
+    streams: Sequence[tuple[int, int]] = (),
+    goal: str = "",
 ) -> Plan:
     """Choose kernels for a core's instruction sets and place all tensors.
 
@@ -206,7 +209,7 @@ def make_plan(
     steps to run row by row; ValueError where they do not form a chain.
     """
     nodes = [n for n in graph.nodes if not OPS[n.op].alias]
-    steps = [_step(i, node, graph, isa) for i, node in enumerate(nodes)]
+    steps = [_step(i, node, graph, isa, goal) for i, node in enumerate(nodes)]
     schedule = _schedule(graph, steps, streams)
     buffers, home = _buffers(graph, schedule)
     placed = memory.place(buffers)
@@ -236,18 +239,20 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
     return replace(plan, in_ram=frozenset(chosen))
 
 
-def _step(index: int, node: Node, graph: Graph, isa: frozenset[str]) -> Step:
-    kernel, reason = choose(node, graph, isa)
+def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str) -> Step:
+    kernel, reason = choose(node, graph, isa, goal)
     return Step(index, node, kernel.lower(node, graph), OPS[node.op].macs(node, graph), reason)
 
 
-def choose(node: Node, graph: Graph, isa: frozenset[str]) -> tuple[Kernel, str]:
+def choose(node: Node, graph: Graph, isa: frozenset[str], goal: str = "") -> tuple[Kernel, str]:
     """The first kernel the core and the shapes allow, and why it was not an earlier one."""
     passed: list[str] = []
     for kernel in OPS[node.op].kernels:
         if kernel.dtype and operand(node, graph, 0).dtype != kernel.dtype:
             continue
         missing = sorted(kernel.isa - isa)
+        if kernel.goal and kernel.goal != goal:
+            missing.append(f"--optimize {kernel.goal}")
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
         if refusal is None:
             return kernel, "; ".join(passed) or "first choice"

@@ -36,6 +36,18 @@ def window(pick: Pick, dilated: bool) -> dict[str, object]:
     }
 
 
+def plain_3x3(pick: Pick) -> dict[str, object]:
+    """A 3x3 kernel of stride 1 on an image of some size."""
+    padding = pick.choice([SAME, SAME, VALID])
+    size = pick.integer(5, 11), pick.integer(5, 17)
+    out = size if padding == SAME else (size[0] - 2, size[1] - 2)
+    ones = (1, 1)
+    return {
+        **{"padding": padding, "stride": ones, "kernel": (3, 3), "dilation": ones},
+        **{"size": size, "out": out},
+    }
+
+
 def weighted(
     pick: Pick, m: ModelFile, x: int, shape: tuple[int, ...], axis: int, taps: int
 ) -> tuple[list[int], float]:

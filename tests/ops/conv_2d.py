@@ -9,9 +9,13 @@ from . import _shared
 
 
 def case(pick: Pick, floats: bool = False) -> bytes:
-    g = _shared.window(pick, dilated=True)
-    groups = pick.choice([1, 1, 1, 2, 3])
-    group_in, group_out = pick.integer(1, 9), pick.integer(1, 5)
+    if pick.integer(0, 2):
+        g = _shared.window(pick, dilated=True)
+        groups = pick.choice([1, 1, 1, 2, 3])
+        group_in, group_out = pick.integer(1, 9), pick.integer(1, 5)
+    else:  # what a Winograd transform takes
+        g = _shared.plain_3x3(pick)
+        groups, group_in, group_out = 1, pick.choice([12, 16, 16]), pick.integer(12, 17)
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
     taps = g["kernel"][0] * g["kernel"][1] * group_in

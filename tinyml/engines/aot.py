@@ -65,7 +65,9 @@ def _check_quantised(graph: Graph, floats: bool) -> None:
         )
 
 
-def plan(graph: Graph, isa: frozenset[str] = frozenset(), floats: bool = False) -> Plan:
+def plan(
+    graph: Graph, isa: frozenset[str] = frozenset(), floats: bool = False, goal: str = ""
+) -> Plan:
     """Check, simplify and plan a graph for a core with these instruction sets."""
     check(graph, floats)
-    return make_plan(passes.run(graph), isa)
+    return make_plan(passes.run(graph), isa, goal=goal)

@@ -57,7 +57,8 @@ class Kernel:
     """One way to compute an operator: what it needs of the core, and when it applies.
 
     `fits` gives the reason it does not apply to a node, or None. A kernel of a `dtype` is for
-    nodes whose first input has that type, and is not considered for others.
+    nodes whose first input has that type, and is not considered for others. One with a `goal` is
+    taken only where the user asks for that: "speed" for more flash or RAM.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Kernel:
     isa: frozenset[str] = frozenset()
     fits: Callable[[Node, Graph], str | None] = lambda node, graph: None
     dtype: str = ""
+    goal: str = ""
 
 
 def _nothing(options: Table | None) -> Any:

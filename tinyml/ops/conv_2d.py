@@ -132,7 +132,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
-            _dsp.conv_kernel(lower),
+            *_dsp.conv_kernels(lower),
             *_blocked.conv_kernels(lower),
             Kernel("conv2d_s8", lower),
         ),
