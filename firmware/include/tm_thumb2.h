@@ -32,6 +32,23 @@ static inline int32_t tm_requantize_wide(int32_t x, int32_t m, int32_t add, int3
     return tm_saturate8(high >> n);
 }
 
+#define TM_WIDE_MACROS                                                                     \
+    ".macro TM_TWO_SUMS low, high, bits\n\t" /* from S0 + S1 * 2^bits, both doubled */     \
+    "lsrs   r1, \\low, #\\bits\n\t"          /* the carry is the sign of S0 */             \
+    "adc    \\high, r1, \\high, lsl #(32 - \\bits)\n\t"                                    \
+    "sbfx   \\low, \\low, #0, #\\bits\n\t"                                                \
+    "lsl    \\high, \\high, #1\n\t"                                                      \
+    "lsl    \\low, \\low, #1\n\t"                                                        \
+    ".endm\n\t"                                                                            \
+    ".macro TM_REQUANTIZE_WIDE sum\n\t" /* doubled already; see tm_requantize_wide */      \
+    "mov    r1, #0x80000000\n\t"                                                           \
+    "add    lr, r11, \\sum, asr #31\n\t"                                                  \
+    "smlal  r1, lr, \\sum, r10\n\t"                                                       \
+    "asr    lr, lr, r12\n\t"                                                               \
+    "ssat   \\sum, #8, lr\n\t"                                                            \
+    ".endm\n\t"
+#define TM_WIDE_MACROS_END ".purgem TM_TWO_SUMS\n\t.purgem TM_REQUANTIZE_WIDE\n\t"
+
 /* Two output channels of `groups` times four pixels. `columns` has, for each tap, a word of
  * pixels 0 and 1 and one of pixels 2 and 3, group behind group; `weights` two bytes. Results go
  * to out[0], out[1] and on by `step` for each pixel. 7 instructions for 8 products. */
@@ -85,40 +102,26 @@ tm_wide_4x2(const int32_t *columns, const int8_t *weights, const int32_t *pair, 
         ".endr\n\t"
         "subs   lr, lr, #1\n\t"
         "bne.w  1b\n\t"
-        ".macro TM_TWO_SUMS low, high\n\t" /* S0 and S1, doubled */
-        "lsrs   r1, \\low, #23\n\t"        /* the carry is the sign of S0 */
-        "adc    \\high, r1, \\high, lsl #9\n\t"
-        "sbfx   \\low, \\low, #0, #23\n\t"
-        "lsl    \\high, \\high, #1\n\t"
-        "lsl    \\low, \\low, #1\n\t"
-        ".endm\n\t"
-        ".macro TM_REQUANTIZE_WIDE to, sum\n\t" /* of twice the sum; see tm_requantize_wide */
-        "mov    r1, #0x80000000\n\t"
-        "add    lr, r11, \\sum, asr #31\n\t"
-        "smlal  r1, lr, \\sum, r10\n\t"
-        "asr    lr, lr, r12\n\t"
-        "ssat   \\to, #8, lr\n\t"
-        ".endm\n\t"
-        "TM_TWO_SUMS r2, r3\n\t"
-        "TM_TWO_SUMS r4, r5\n\t"
-        "TM_TWO_SUMS r6, r7\n\t"
-        "TM_TWO_SUMS r8, r9\n\t"
+        TM_WIDE_MACROS
+        "TM_TWO_SUMS r2, r3, 23\n\t"
+        "TM_TWO_SUMS r4, r5, 23\n\t"
+        "TM_TWO_SUMS r6, r7, 23\n\t"
+        "TM_TWO_SUMS r8, r9, 23\n\t"
         "ldr    lr, [sp, #TM_PAIR_AT]\n\t"
         "add    lr, lr, #8\n\t"
         "ldm    lr, {r10, r11, r12}\n\t"
-        "TM_REQUANTIZE_WIDE r2, r2\n\t"
-        "TM_REQUANTIZE_WIDE r3, r3\n\t"
-        "TM_REQUANTIZE_WIDE r4, r4\n\t"
-        "TM_REQUANTIZE_WIDE r5, r5\n\t"
+        "TM_REQUANTIZE_WIDE r2\n\t"
+        "TM_REQUANTIZE_WIDE r3\n\t"
+        "TM_REQUANTIZE_WIDE r4\n\t"
+        "TM_REQUANTIZE_WIDE r5\n\t"
         "ldr    lr, [sp, #TM_PAIR_AT]\n\t"
         "add    lr, lr, #28\n\t"
         "ldm    lr, {r10, r11, r12}\n\t"
-        "TM_REQUANTIZE_WIDE r6, r6\n\t"
-        "TM_REQUANTIZE_WIDE r7, r7\n\t"
-        "TM_REQUANTIZE_WIDE r8, r8\n\t"
-        "TM_REQUANTIZE_WIDE r9, r9\n\t"
-        ".purgem TM_TWO_SUMS\n\t"
-        ".purgem TM_REQUANTIZE_WIDE\n\t"
+        "TM_REQUANTIZE_WIDE r6\n\t"
+        "TM_REQUANTIZE_WIDE r7\n\t"
+        "TM_REQUANTIZE_WIDE r8\n\t"
+        "TM_REQUANTIZE_WIDE r9\n\t"
+        TM_WIDE_MACROS_END
         "ldr    lr, [sp, #TM_OUT_AT]\n\t"
         "ldr    r1, [sp, #TM_STEP_AT]\n\t"
         "add    r10, r1, r1, lsl #1\n\t"
@@ -138,6 +141,101 @@ tm_wide_4x2(const int32_t *columns, const int8_t *weights, const int32_t *pair, 
         "str    r12, [sp, #TM_GROUPS_AT]\n\t"
         "bne.w  2b\n\t"
         "add    sp, sp, #20\n\t"
+        "pop    {r4-r11, pc}\n\t");
+}
+#pragma GCC diagnostic pop
+
+/* Eight outputs of a dense layer after the other, `groups` of them. A word of `weights` has a tap
+ * of outputs (0, 3, 2, 1), or (4, 7, 6, 5), from its low byte on, those of even outputs plus 128:
+ * masked, it is w0 + 128 + w1 * 2^24, and turned by 16 bits w2 + 128 + w3 * 2^24. `offset` is
+ * -128 times the sum of the inputs. `table` has, for eight outputs, four biases as two words
+ * and eight times multiplier, addend and shift. 11 instructions for 8 products. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+__attribute__((naked, noipa, unused)) static void
+tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, int8_t *out,
+            int32_t taps, int32_t offset, int32_t groups)
+{
+    __asm__ volatile(
+        "push   {r0-r11, lr}\n\t" /* sp + 8: inputs, 12: weights, 16: table, 20: out */
+        "sub    sp, sp, #8\n\t"   /* sp + 0: end of the inputs, 4: entry */
+        ".equ   TM_INPUTS_AT, 8\n\t"
+        ".equ   TM_WEIGHTS_AT, 12\n\t"
+        ".equ   TM_TABLE_AT, 16\n\t"
+        ".equ   TM_OUT_AT, 20\n\t"
+        ".equ   TM_TAPS_AT, 60\n\t"
+        ".equ   TM_OFFSET_AT, 64\n\t"
+        ".equ   TM_GROUPS_AT, 68\n\t"
+        "ldr    r12, [sp, #TM_TAPS_AT]\n\t"
+        "add    lr, r0, r12\n\t"
+        "str    lr, [sp]\n\t"
+        "rsb    r12, r12, #0\n\t"
+        "and    r12, r12, #7\n\t"
+        "mov    lr, #44\n\t" /* bytes of one of the eight */
+        "mul    r12, r12, lr\n\t"
+        "adr    lr, 1f\n\t"
+        "add    lr, lr, r12\n\t"
+        "add    lr, lr, #1\n\t" /* Thumb */
+        "str    lr, [sp, #4]\n"
+        "2:\n\t"
+        "ldrd   r0, r1, [sp, #TM_INPUTS_AT]\n\t"
+        "ldr    lr, [sp, #TM_TABLE_AT]\n\t"
+        "ldr    r10, [sp, #TM_OFFSET_AT]\n\t"
+        "ldm    lr!, {r2-r9}\n\t"
+        "asr    r12, r10, #31\n\t"
+        "str    lr, [sp, #TM_TABLE_AT]\n\t"
+        "adds   r2, r2, r10\n\t"
+        "adc    r3, r3, r12\n\t"
+        "adds   r4, r4, r10\n\t"
+        "adc    r5, r5, r12\n\t"
+        "adds   r6, r6, r10\n\t"
+        "adc    r7, r7, r12\n\t"
+        "adds   r8, r8, r10\n\t"
+        "adc    r9, r9, r12\n\t"
+        "mvn    r11, #0x00FF0000\n\t"
+        "bic    r11, r11, #0x0000FF00\n\t"
+        "ldr    pc, [sp, #4]\n\t"
+        ".p2align 2\n"
+        "1:\n\t"
+        ".rept 8\n\t"
+        "ldrsb  r10, [r0], #1\n\t"
+        "ldr    r12, [r1], #4\n\t"
+        "and    lr, r12, r11\n\t"
+        "smlal  r2, r3, r10, lr\n\t"
+        "and    lr, r11, r12, ror #16\n\t"
+        "smlal  r4, r5, r10, lr\n\t"
+        "ldr    r12, [r1], #4\n\t"
+        "and    lr, r12, r11\n\t"
+        "smlal  r6, r7, r10, lr\n\t"
+        "and    lr, r11, r12, ror #16\n\t"
+        "smlal  r8, r9, r10, lr\n\t"
+        ".endr\n\t"
+        "ldr    lr, [sp]\n\t"
+        "cmp    r0, lr\n\t"
+        "bne.w  1b\n\t"
+        "str    r1, [sp, #TM_WEIGHTS_AT]\n\t"
+        "ldr    r0, [sp, #TM_TABLE_AT]\n\t"
+        TM_WIDE_MACROS
+        "TM_TWO_SUMS r2, r3, 24\n\t"
+        "TM_TWO_SUMS r4, r5, 24\n\t"
+        "TM_TWO_SUMS r6, r7, 24\n\t"
+        "TM_TWO_SUMS r8, r9, 24\n\t"
+        ".irp   sum, r2, r3, r4, r5, r6, r7, r8, r9\n\t"
+        "ldm    r0!, {r10, r11, r12}\n\t"
+        "TM_REQUANTIZE_WIDE \\sum\n\t"
+        ".endr\n\t"
+        TM_WIDE_MACROS_END
+        "str    r0, [sp, #TM_TABLE_AT]\n\t"
+        "ldr    lr, [sp, #TM_OUT_AT]\n\t"
+        "ldr    r12, [sp, #TM_GROUPS_AT]\n\t"
+        ".irp   sum, r2, r3, r4, r5, r6, r7, r8, r9\n\t"
+        "strb   \\sum, [lr], #1\n\t"
+        ".endr\n\t"
+        "str    lr, [sp, #TM_OUT_AT]\n\t"
+        "subs   r12, r12, #1\n\t"
+        "str    r12, [sp, #TM_GROUPS_AT]\n\t"
+        "bne.w  2b\n\t"
+        "add    sp, sp, #24\n\t"
         "pop    {r4-r11, pc}\n\t");
 }
 #pragma GCC diagnostic pop

@@ -81,5 +81,45 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
+def dense_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    w = weights.data
+    if int(scalar.params["in_n"]) >= 1 << 16:
+        return "more inputs than 32 bits hold a sum of"
+    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
+
+
+def dense_call(scalar: Call, weights: Tensor) -> Call:
+    """fully_connected_s8__thumb2 in place of fully_connected_s8."""
+    assert weights.data is not None
+    p = scalar.params
+    short = -len(weights.data) % 8
+    eights = np.pad(weights.data, ((0, short), (0, 0))).reshape(-1, 8, weights.shape[1])
+    offset = np.array([128, 0] * 4).reshape(1, 8, 1)
+    unsigned = ((eights.astype(np.int16) + offset) & 0xFF).astype(np.uint8)
+    words = unsigned[:, [0, 3, 2, 1, 4, 7, 6, 5]].transpose(0, 2, 1)
+    table = _dsp.channel_constants(scalar, weights.data, _dsp.folded_bias(scalar, weights.data))
+    table = np.concatenate([table, np.tile(np.array([[0, 0, 1, 1]], np.int64), (short, 1))])
+    even, odd = table[0::2, 0], table[1::2, 0]
+    biases = (even + (odd << 24)).astype("<i8").view("<i4").reshape(-1, 8)
+    return replace(
+        scalar,
+        kernel="fully_connected_s8__thumb2",
+        params={
+            **{k: p[k] for k in ("batches", "in_n", "out_n", "act_min", "act_max")},
+            "groups": len(eights),
+        },
+        constants={
+            "weights": np.ascontiguousarray(words).view("<i4"),
+            "table": np.concatenate([biases, table[:, 1:].reshape(-1, 24)], axis=1).astype("<i4"),
+        },
+        scratch=8 * len(eights) if short else 0,
+    )
+
+
+def dense_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+    return (_dsp.variant("fully_connected_s8__thumb2", scalar, dense_fits, dense_call, THUMB2),)
+
+
 def conv_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
     return (_dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),)

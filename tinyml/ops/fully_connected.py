@@ -13,6 +13,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _blocked,
     _dsp,
     _window,
     activation_of,
@@ -119,6 +120,7 @@ register(
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
             _dsp.dense_kernel(lower),
+            *_blocked.dense_kernels(lower),
             Kernel("fully_connected_s8", lower),
         ),
         read,
