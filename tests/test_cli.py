@@ -231,3 +231,12 @@ def test_an_interrupt_ends_with_130(tmp_path: Path, model: Path) -> None:
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130, stderr
     assert b"Traceback" not in stderr
+
+
+def test_argmax_gives_classes(tmp_path: Path, model: Path) -> None:
+    shape = networks_input_shape(model)
+    np.savez(tmp_path / "x.npz", t0=np.ones((2, *shape[1:]), np.int8))
+    done = tinyml("run", "-b", "host", model, "--argmax", "--inputs", "x.npz", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    outputs = np.load(tmp_path / "outputs.npz")
+    assert outputs[outputs.files[0]].dtype == np.int32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinyml import passes, tflite
 from tinyml.engines import aot
 from tinyml.graph import Graph
 from tinyml.passes.dead_channels import drop_dead_channels
+from tinyml.passes.only_class import only_class
 from tinyml.plan import make_plan
 
 
@@ -97,3 +99,27 @@ def test_layers_that_share_weights_keep_their_own_channels() -> None:
     graph = passes.run(tflite.parse(blob))
     assert graph.tensors["t2"].shape == (1, 2, 2, 1)
     equal_after(blob, graph, 0)
+
+
+def test_only_the_class_is_the_largest_score(models_folder: Path) -> None:
+    blob = (models_folder / "kws01_dscnn_int8.tflite").read_bytes()
+    graph = tflite.parse(blob)
+    plan = make_plan(only_class(graph))
+    assert "SOFTMAX" not in {s.node.op for s in plan.steps}
+    logits = graph.nodes[-1].inputs[0]
+    scores = make_plan(replace(graph, nodes=graph.nodes[:-1], outputs=(str(logits),)))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        inputs = random_inputs(graph, rng)
+        (got,), (want,) = Executor(plan)(inputs), Executor(scores)(inputs)
+        assert got.dtype == np.int32 and got.tolist() == want.argmax(axis=-1).tolist()
+
+
+def test_only_the_class_works_without_a_softmax() -> None:
+    m = ModelFile()
+    x = m.input((1, 5), scale=0.1)
+    y = m.output((1, 5), scale=0.1)
+    m.op("RELU", [x], [y])
+    graph = only_class(tflite.parse(m.finish()))
+    inputs = np.array([[1, -3, 9, 9, 2]], np.int8)
+    assert Executor(make_plan(graph))([inputs])[0].tolist() == [2]

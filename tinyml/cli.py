@@ -73,6 +73,9 @@ CustomOption = Annotated[
     list[str] | None,
     typer.Option("--custom-op", help="Engine tflm: NAME=Register_NAME of an operator of yours."),
 ]
+ArgmaxOption = Annotated[
+    bool, typer.Option("--argmax", help="Give the number of the class only; no softmax.")
+]
 SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
 ]
@@ -101,6 +104,7 @@ def build(
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
     unsafe: UnsafeOption = False,
     engine: EngineOption = None,
     tflm: TflmOption = None,
@@ -114,7 +118,16 @@ def build(
 
     chosen = _runtime(model, engine, tflm, arena, custom_op)
     built = _build(
-        model, board, calibration, output, optimize, sanitize, unsafe, chosen, app=firmware
+        model,
+        board,
+        calibration,
+        output,
+        optimize,
+        sanitize,
+        unsafe,
+        chosen,
+        app=firmware,
+        argmax=argmax,
     )
     if as_json:
         _print_json(_built_json(built))
@@ -137,6 +150,7 @@ def run(
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
     port: PortOption = None,
@@ -162,7 +176,9 @@ def run(
         run_on_host(_load(source, calibrated, unsafe), file, results, as_json)
         return
     chosen = _runtime(model, engine, tflm, arena, custom_op)
-    built = _build(model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+    built = _build(
+        model, board, calibration, output, optimize, sanitize, unsafe, chosen, argmax=argmax
+    )
     graph = built.model.graph
     arrays = data.input_arrays(file, graph.input_names)
     labels = data.labels_of(file, graph.input_names)
@@ -198,6 +214,7 @@ def bench(
     calibration: CalibrationOption = None,
     output: OutputOption = None,
     optimize: OptimizeOption = None,
+    argmax: ArgmaxOption = False,
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
     port: PortOption = None,
@@ -214,7 +231,9 @@ def bench(
 
     project = _project(model)
     chosen = _runtime(model, engine, tflm, arena, custom_op)
-    built = _build(model, board, calibration, output, optimize, False, unsafe, chosen)
+    built = _build(
+        model, board, calibration, output, optimize, False, unsafe, chosen, argmax=argmax
+    )
     labelled = test or (project.test if project else None)
     folder = flow.results_folder(results, built)
     with _progress("inferences") as progress:
@@ -368,24 +387,30 @@ def _build(
     runtime: Options | None = None,
     *,
     app: str = "bench",
+    argmax: bool = False,
 ) -> Built:
     """The build that command line and project file ask for together."""
+    from dataclasses import replace
+
     from . import flow
     from .clean import identifier
+    from .passes.only_class import only_class
 
     project = _project(path)
     board = _board(board_name or (project.board if project else None))
-    level = optimize or (project.optimize if project else "speed")
+    level = optimize or (project.optimize if project else "balanced")
     if level not in flow.LEVELS:
         raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
     if app not in flow.APPS:
         raise InputError(f"--app is {app!r}", hint=f"one of {', '.join(flow.APPS)}")
     if project and project.stack_bytes:
-        from dataclasses import replace
-
         board = replace(board, stack_bytes=project.stack_bytes)
     source = path or (project.model if project else Path())
     model = _load(source, calibration or (project.calibration if project else None), unsafe)
+    if argmax and runtime:
+        raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
+    if argmax:
+        model = replace(model, graph=only_class(model.graph))
     name = project.name if project else identifier(source.stem)
     prefix = project.prefix if project else identifier(source.stem)
     suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
