@@ -362,7 +362,11 @@ def headers(folder: Path, without: str = "") -> Path:
 
 
 def archive(
-    target: Path, flags: Sequence[str] = M4, text: str = "", gcc: str = f"{ARM_PREFIX}gcc"
+    target: Path,
+    flags: Sequence[str] = M4,
+    text: str = "",
+    gcc: str = f"{ARM_PREFIX}gcc",
+    member: str = "a.o",
 ) -> Path:
     """An archive whose one object has the constructor that marks it as TFLM, and `text`."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -371,11 +375,11 @@ def archive(
         f"void {CONSTRUCTOR}(void) {{}}\nvoid _Z11MicroPrintfPKcz(void) {{}}\n"
         f"float product(float a, float b) {{ return a * b; }}\nenum e {{ E }} value;\n{text}\n"
     )
-    command = [gcc, *flags, "-ffunction-sections", "-c", source, "-o", target.parent / "a.o"]
+    command = [gcc, *flags, "-ffunction-sections", "-c", source, "-o", target.parent / member]
     subprocess.run(command, check=True)
     ar = gcc.replace("gcc", "ar") if gcc != "cc" else "ar"
-    subprocess.run([ar, "-rc", target, target.parent / "a.o"], check=True)
-    (target.parent / "a.o").unlink()
+    subprocess.run([ar, "-rc", target, target.parent / member], check=True)
+    (target.parent / member).unlink()
     source.unlink()
     return target
 
@@ -454,7 +458,20 @@ def test_the_archive_that_suits_the_board_is_taken(tmp_path: Path, m4: Board) ->
     slow = tflm_library.find_library(tmp_path, load_board("microbit"))
     assert slow.archive.path.parent.parent.name == "a_m0" and slow.kernels == "reference"
     reference = tflm_library.find_library(tmp_path / "gen" / "b_m4", m4)
-    assert "reference kernels" in reference.warnings[0]
+    assert "reference kernels" in reference.warnings[0] and len(reference.warnings) == 1
+
+
+def test_kernels_that_check_every_access_are_told(tmp_path: Path, m4: Board) -> None:
+    headers(tmp_path)
+    path = archive(
+        tmp_path / "gen" / "a" / "lib" / tflm_library.ARCHIVE,
+        text='const char *said(void); const char *said(void) { return "HALTED"; }',
+        member="conv.o",
+    )
+    found = tflm_library.find_library(tmp_path, m4)
+    assert found.archive.checks and "BUILD_TYPE=release_with_logs" in found.warnings[1]
+    plain = archive(tmp_path / "gen" / "b" / "lib" / tflm_library.ARCHIVE)
+    assert tflm_library.find_library(tmp_path, m4).archive.path == plain != path
 
 
 def test_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -964,14 +981,16 @@ TINY = tuple(INSTRUCTIONS["cmsis_nn"])
 
 def archives(board: Board) -> dict[str, Path]:
     """The user's archives that suit the board, by their kernels."""
-    found: dict[str, Path] = {}
+    found: dict[str, tuple[bool, Path]] = {}
     for path in tflm_library.list_archives(Path(TFLM)):
         try:
-            library = tflm_library.find_library(path, board)
+            archive = tflm_library.find_library(path, board).archive
         except TinymlError:
             continue
-        found.setdefault(library.kernels, path)
-    return found
+        best = found.get(archive.kernels)
+        if archive.error_strings and (best is None or archive.checks < best[0]):
+            found[archive.kernels] = archive.checks, path
+    return {kernels: path for kernels, (_, path) in found.items()}
 
 
 @needs_tflm

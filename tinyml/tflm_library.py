@@ -71,6 +71,11 @@ class Archive:
         """False for BUILD_TYPE=release, which knows no messages and no profiler."""
         return any("MicroPrintf" in s for s in self.symbols)
 
+    @property
+    def checks(self) -> bool:
+        """True where the kernels check every access (no NDEBUG): they say HALTED and stop."""
+        return any(n == "conv.o" and b"HALTED" in data for n, data in self.members)
+
     @cached_property
     def targets(self) -> tuple[Target, ...]:
         """What the objects were compiled for: one target, or several in a mixed archive."""
@@ -179,6 +184,11 @@ def find_library(folder: Path, board: Board) -> Library:
             "the archive has TFLM's reference kernels: CMSIS-NN's are several times faster "
             f"({make_command(board)})"
         )
+    if archive.checks and archive.kernels == "reference":
+        warnings.append(
+            "the archive's kernels check every access, which makes them several times slower: "
+            "BUILD_TYPE=release_with_logs does not, and has the same messages"
+        )
     if not archive.error_strings:
         warnings.append(
             "the archive is a release build (TF_LITE_STRIP_ERROR_STRINGS): "
@@ -255,7 +265,17 @@ def _suiting(paths: Sequence[Path], folder: Path, board: Board) -> Archive:
             refusals.append(error)
     if not good:
         raise refusals[-1]
-    return min(good, key=lambda a: (a.kernels == "reference", not a.error_strings, str(a.path)))
+    return min(good, key=_merit)
+
+
+def _merit(archive: Archive) -> tuple[bool, bool, bool, str]:
+    """The least is the best: fast kernels, without checks, with figures by layer."""
+    return (
+        archive.kernels == "reference",
+        archive.checks,
+        not archive.error_strings,
+        str(archive.path),
+    )
 
 
 def read_archive(path: Path) -> Archive:
