@@ -107,6 +107,22 @@ class Region:
 
 
 @dataclass(frozen=True)
+class FlashReads:
+    """What a read of the flash costs, and the cache in front of it, for estimates of cycles.
+
+    The flash delivers `read_bytes` at a time, `wait_states` cycles late. `code_lines` and
+    `data_lines` of `line_bytes` keep what was read last (0: no cache).
+    """
+
+    wait_states: int
+    read_bytes: int
+    line_bytes: int
+    code_lines: int
+    data_lines: int
+    source: str
+
+
+@dataclass(frozen=True)
 class Pin:
     """A pin as its vendor writes it: PD12, P0.13, GP15 or GPIO7.3."""
 
@@ -206,6 +222,7 @@ class Board:
     probe: Probe
     aliases: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
+    flash_reads: FlashReads | None = None
     stack_bytes: int = 4096
     console: Console | None = None
     trigger: Pin | None = None
@@ -275,8 +292,8 @@ def list_boards(folder: Path = BOARDS) -> tuple[Board, ...]:
 def parse_board(values: Mapping[str, Any], file: str) -> Board:
     """The board that TOML `values` describe; BoardError names `file` and the key."""
     top = _Table(file, "", values).only(
-        "name title aliases soc clock_hz stack_bytes core region oscillator console trigger power "
-        "probe emulator usb links notes verified"
+        "name title aliases soc clock_hz stack_bytes core region flash oscillator console trigger "
+        "power probe emulator usb links notes verified"
     )
     name = top.text("name", _NAME)
     if _plain(Path(file).stem) != name:
@@ -297,6 +314,7 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
         clock_hz=top.integer("clock_hz", 1, 4_000_000_000, default=0 if host else None),
         stack_bytes=top.integer("stack_bytes", 512, 1 << 20, default=4096, multiple=8),
         regions=_regions(top, host),
+        flash_reads=_optional(top, "flash", _flash_reads),
         console=console,
         trigger=trigger,
         oscillator=_optional(top, "oscillator", _oscillator),
@@ -370,6 +388,19 @@ def _regions(top: _Table, host: bool) -> tuple[Region, ...]:
         if kind not in kinds:
             raise top.error("region", f"no region of kind {kind!r}")
     return tuple(regions)
+
+
+def _flash_reads(table: _Table) -> FlashReads:
+    table.only("wait_states read_bytes line_bytes code_lines data_lines source")
+    read_bytes = table.integer("read_bytes", 1, 64)
+    return FlashReads(
+        wait_states=table.integer("wait_states", 0, 255),
+        read_bytes=read_bytes,
+        line_bytes=table.integer("line_bytes", read_bytes, 64 * read_bytes, multiple=read_bytes),
+        code_lines=table.integer("code_lines", 0, 1024),
+        data_lines=table.integer("data_lines", 0, 1024),
+        source=table.text("source", _LINE),
+    )
 
 
 def _console(table: _Table) -> Console:

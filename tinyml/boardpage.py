@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .board import Board, Region, list_boards
+from .board import Board, FlashReads, Region, list_boards
 from .paths import ROOT
 
 PAGE = ROOT / "docs" / "BOARDS.md"
@@ -40,6 +40,9 @@ does not exist is an error that names the file and the key.
 | `[core]` `cpu`, `fpu`, `isa` | core, floating-point unit, and extensions where they are optional |
 | `[[region]]` `name`, `kind`, `start`, `size`, `note` | memory; the first `flash` holds the \
 program, the first `ram` stack, data and arena |
+| `[flash]` `wait_states`, `read_bytes`, `line_bytes`, `code_lines`, `data_lines`, `source` | for \
+estimates of cycles: each read of `read_bytes` comes so much later, unless a cache of lines for \
+code and for data has it |
 | `[oscillator]` `kind`, `hz` | what the clock is made from: `crystal`, `external` (a clock fed \
 in, the oscillator bypassed) or `internal` |
 | `[console]` `uart`, `base`, `baud`, `tx`, `rx`, `function`, `pins` | the UART of the protocol, \
@@ -112,6 +115,8 @@ def _section(board: Board) -> Iterator[str]:
     yield f"- Clock: {_clock(board)}"
     yield f"- Cycle counter: {', else '.join(board.core.counters)}"
     yield from (f"- Memory: {_region(region)}" for region in board.regions)
+    if board.flash_reads:
+        yield f"- Flash: {_flash_reads(board.flash_reads)}"
     if board.console:
         yield f"- Console: {_console(board)}"
     yield f"- Trigger: {board.trigger.name if board.trigger else 'none'}"
@@ -139,6 +144,12 @@ def _clock(board: Board) -> str:
 def _region(region: Region) -> str:
     text = f"{region.name} ({region.kind}), {_size(region.size)} at 0x{region.start:08X}"
     return f"{text}: {region.note}" if region.note else text
+
+
+def _flash_reads(reads: FlashReads) -> str:
+    cache = f"{reads.code_lines} lines of code and {reads.data_lines} of data"
+    late = f"{reads.read_bytes} bytes a read, {reads.wait_states} wait states"
+    return f"{late}, cached in {cache}, {reads.line_bytes} bytes each; {reads.source}"
 
 
 def _console(board: Board) -> str:

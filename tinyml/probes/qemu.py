@@ -19,6 +19,8 @@ _PROGRAM = "qemu-system-arm"
 # The message also repeats the option, with port 0, before it says the port that was chosen.
 _ADDRESS = re.compile(r"disconnected:tcp:[^\s:]+:([1-9]\d*)")
 _ICOUNT = "shift=0,align=off,sleep=off"  # one instruction takes 1 ns of emulated time
+# Without nodelay, TCP keeps most of each answer back for 40 ms.
+_CONSOLE = "tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"
 _OPTIONS = {"icount", "program", "arguments"}
 
 
@@ -65,7 +67,7 @@ class QemuProbe:
             self._running = ConsoleProcess(self.command(), _ADDRESS)
         return self._running.console()
 
-    def command(self) -> list[str]:
+    def command(self, console: str = _CONSOLE) -> list[str]:
         """The command line, for the image that flash() was given."""
         if self._image is None:
             raise ProbeError("probe qemu: flash an image first")
@@ -74,8 +76,7 @@ class QemuProbe:
             *("-machine", self._emulator.machine, "-nographic", "-monitor", "none"),
             *(("-icount", _ICOUNT) if self._icount else ()),
             *(("-serial", "null") * self._emulator.serial_index),
-            # Without nodelay, TCP keeps most of each answer back for 40 ms.
-            *("-serial", "tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"),
+            *("-serial", console),
             *("-kernel", str(self._image)),
             *self._arguments,
         ]
