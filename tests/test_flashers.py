@@ -438,6 +438,9 @@ def test_openocd_and_stflash_choose_by_the_usb_list(bench: Bench, bus: Path) -> 
         assert "066CFF (STM32 STLink 0483:374b)" in caught.value.hint
     bench.probe("openocd", serial="0670FF").flash(bench.image)
     assert "adapter serial 0670FF" in bench.asked("openocd")[-1]
+    bare = dataclasses.replace(BOARD, probe=ProbeChoice("openocd"))
+    open_probe("openocd:066CFF", bare, OPTIONS["openocd"]).flash(bench.image)
+    assert "adapter serial 066CFF" in bench.asked("openocd")[-1]
 
 
 def test_the_boards_own_probe_goes_before_others(bench: Bench, bus: Path) -> None:

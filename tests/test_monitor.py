@@ -32,7 +32,7 @@ from tinyml.errors import InputError, PortError, RunError
 from tinyml.ledger import Ledger
 from tinyml.link import Log
 from tinyml.ports import PortInfo
-from tinyml.probes import open_probe
+from tinyml.probes import Counting, open_probe
 
 from . import toy
 
@@ -607,7 +607,7 @@ def test_a_bench_goes_on_after_restarts_and_says_so(board) -> None:
     port.close()
     assert measured.complete and len(measured.ticks) == 4
     assert session.link.restarts == 1 and session.link.ledger.boots == 1
-    counting = run.Counting("cycles")
+    counting = Counting("cycles")
     found = run.summarise(session, measured, counting, probe="port", toolchain="gcc")
     assert "restarted" in found.reasons and found.validity == "degraded"
     assert found.line.restarts == 1

@@ -44,12 +44,16 @@ _PERSONAL = ("port", "program", "serial", "unlock")
 
 
 def open_probe(name: str, board: Board, options: Options | None = None) -> Probe:
-    """The probe called `name` for `board`, its options laid over those of the board file."""
+    """The probe called `name` for `board`, its options laid over those of the board file.
+
+    "name:number" is the one with that serial number.
+    """
+    name, _, serial = name.partition(":")
     if name not in PROBES:
         raise ProbeError(f"there is no probe {name!r}", hint=f"probes: {', '.join(sorted(PROBES))}")
     given = board.probe.options.get(name, {})
     for key in _PERSONAL:
         if key in given:
             raise BoardError(f"{board.name}: probe.{name}.{key} is for the command line only")
-    merged = {**given, **(options or {})}
+    merged = {**given, **({"serial": serial} if serial else {}), **(options or {})}
     return PROBES[name](board, merged)

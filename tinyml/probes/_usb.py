@@ -109,7 +109,8 @@ def choose(found: Sequence[Found], wanted: str, what: str) -> Found | None:
     if len(found) > 1:
         raise ProbeError(
             f"{len(found)} of the kind {what!r} are connected, and it is not said which to use",
-            hint=f"--serial NUMBER chooses one, or unplug the others; there is: {listed}",
+            hint="--serial NUMBER (or --probe NAME:NUMBER) chooses one, or unplug the others; "
+            f"there is: {listed}",
         )
     return found[0] if found else None
 
