@@ -240,6 +240,106 @@ tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, 
 }
 #pragma GCC diagnostic pop
 
+/* One channel of a 3x3 depthwise convolution: two rows of outputs at once. */
+struct tm_wide_3x3 {
+    int8_t *low, *high; /* the two rows; equal where the second is not wanted */
+    int32_t step;       /* bytes from one output to the next */
+    int32_t columns;    /* of a row */
+    int32_t row_bytes;  /* from one output row to the next */
+    int32_t line, skip; /* bytes of a plane row, and from behind the taps of one row to the next's */
+    int32_t rows;
+    int32_t odd; /* 1 where the last of `rows` has no second one */
+    const int32_t *plane;
+};
+
+/* Two columns of two rows at a time. A word of the plane holds an input of both rows, 2^23 apart.
+ * `channel` has the words that a channel has in `pairs` of tm_wide_4x2, and nine bytes of weights.
+ * 84 instructions for four outputs. */
+#define TM_WIDE_3X3(name, words, first, second, third, advance)                                    \
+    __attribute__((naked, noipa, unused)) static void                                              \
+    name(struct tm_wide_3x3 *job, const int32_t *channel)                                          \
+    {                                                                                              \
+        __asm__ volatile(                                                                          \
+            "push   {r0, r4-r11, lr}\n\t" /* sp + 24: job */                                       \
+            "sub    sp, sp, #24\n\t"      /* sp + 0: low, 4: high, 8: step, 12: columns left */    \
+            "ldr    lr, [r0, #20]\n\t"    /* sp + 16: channel, 20: line */                         \
+            "strd   r1, lr, [sp, #16]\n\t"                                                         \
+            "mov    r12, r0\n\t"                                                                   \
+            "ldr    r0, [r0, #36]\n"                                                               \
+            "2:\n\t"                                                                               \
+            "ldm    r12, {r6-r9}\n\t"                                                              \
+            "stm    sp, {r6-r9}\n"                                                                 \
+            "1:\n\t"                                                                               \
+            "ldrd   r12, lr, [sp, #16]\n\t"                                                        \
+            "ldm    r12!, {r2, r3}\n\t" /* r2, r3: the first column, r4, r5: the second */         \
+            "mov    r4, r2\n\t"                                                                    \
+            "mov    r5, r3\n\t"                                                                    \
+            ".macro TM_ROW_3X3 at, offset\n\t"                                                     \
+            "ldm    \\at, {" words "}\n\t"                                                         \
+            "ldrsb  r11, [r12, #\\offset]\n\t"                                                     \
+            "smlal  r2, r3, r6, r11\n\t"                                                           \
+            "smlal  r4, r5, " first ", r11\n\t"                                                    \
+            "ldrsb  r11, [r12, #\\offset + 1]\n\t"                                                 \
+            "smlal  r2, r3, r7, r11\n\t"                                                           \
+            "smlal  r4, r5, " second ", r11\n\t"                                                   \
+            "ldrsb  r11, [r12, #\\offset + 2]\n\t"                                                 \
+            "smlal  r2, r3, r8, r11\n\t"                                                           \
+            "smlal  r4, r5, " third ", r11\n\t"                                                    \
+            ".endm\n\t"                                                                            \
+            "TM_ROW_3X3 r0, 12\n\t"                                                                \
+            "add    r1, r0, lr\n\t"                                                                \
+            "TM_ROW_3X3 r1, 15\n\t"                                                                \
+            "add    r1, r1, lr\n\t"                                                                \
+            "TM_ROW_3X3 r1, 18\n\t"                                                                \
+            ".purgem TM_ROW_3X3\n\t"                                                               \
+            "ldm    r12, {r10, r11, r12}\n\t"                                                      \
+            TM_WIDE_MACROS                                                                         \
+            "TM_TWO_SUMS r2, r3, 23\n\t"                                                           \
+            "TM_TWO_SUMS r4, r5, 23\n\t"                                                           \
+            "TM_REQUANTIZE_WIDE r2\n\t"                                                            \
+            "TM_REQUANTIZE_WIDE r3\n\t"                                                            \
+            "TM_REQUANTIZE_WIDE r4\n\t"                                                            \
+            "TM_REQUANTIZE_WIDE r5\n\t"                                                            \
+            TM_WIDE_MACROS_END                                                                     \
+            "ldm    sp, {r6-r9}\n\t"                                                               \
+            "subs   r9, r9, #2\n\t"                                                                \
+            "it     mi\n\t" /* no second column: it is written over */                             \
+            "movmi  r8, #0\n\t"                                                                    \
+            "strb   r5, [r7, r8]\n\t"                                                              \
+            "strb   r4, [r6, r8]\n\t"                                                              \
+            "strb   r3, [r7]\n\t"                                                                  \
+            "strb   r2, [r6]\n\t"                                                                  \
+            "add    r6, r6, r8, lsl #1\n\t"                                                        \
+            "add    r7, r7, r8, lsl #1\n\t"                                                        \
+            "strd   r6, r7, [sp]\n\t"                                                              \
+            "str    r9, [sp, #12]\n\t"                                                             \
+            "add    r0, r0, #" advance "\n\t"                                                      \
+            "bgt.w  1b\n\t"                                                                        \
+            "ldr    r12, [sp, #24]\n\t"                                                            \
+            "ldm    r12, {r6, r7}\n\t"                                                             \
+            "ldr    r8, [r12, #16]\n\t"                                                            \
+            "ldr    r9, [r12, #24]\n\t"                                                            \
+            "ldrd   r10, r11, [r12, #28]\n\t"                                                      \
+            "add    r6, r6, r8\n\t"                                                                \
+            "add    r7, r7, r8\n\t"                                                                \
+            "add    r0, r0, r9\n\t"                                                                \
+            "sub    r10, r10, #1\n\t"                                                              \
+            "cmp    r10, r11\n\t"                                                                  \
+            "it     eq\n\t"                                                                        \
+            "moveq  r7, r6\n\t"                                                                    \
+            "strd   r6, r7, [r12]\n\t"                                                             \
+            "str    r10, [r12, #28]\n\t"                                                           \
+            "cmp    r10, #0\n\t"                                                                   \
+            "bne.w  2b\n\t"                                                                        \
+            "add    sp, sp, #28\n\t"                                                               \
+            "pop    {r4-r11, pc}\n\t");                                                            \
+    }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+TM_WIDE_3X3(tm_wide_3x3_by_1, "r6-r9", "r7", "r8", "r9", "8")
+TM_WIDE_3X3(tm_wide_3x3_by_2, "r6-r10", "r8", "r9", "r10", "16")
+#pragma GCC diagnostic pop
+
 /* Taps of four pixels as columns of tm_wide_4x2; where the next go. */
 static inline int32_t *tm_wide_columns(int32_t *to, const int8_t *const from[4], int32_t taps)
 {

@@ -121,5 +121,53 @@ def dense_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
     return (_dsp.variant("fully_connected_s8__thumb2", scalar, dense_fits, dense_call, THUMB2),)
 
 
+def _by_channel(weights: Tensor) -> Array:
+    """(channels, taps)."""
+    assert weights.data is not None
+    return np.ascontiguousarray(weights.data.reshape(-1, weights.shape[3]).T)
+
+
+def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
+        return "a kernel other than 3x3"
+    if p["stride_w"] not in (1, 2):
+        return "strides over 2"
+    w = _by_channel(weights)
+    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+
+
+def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+    """depthwise_conv2d_s8_3x3__thumb2 in place of depthwise_conv2d_s8."""
+    w = _by_channel(weights)
+    p = scalar.params
+    taps = np.pad(w, ((0, 0), (0, 3))).view("<i4")  # nine bytes and three to fill up
+    columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
+    plane_w = max((columns - 1) * int(p["stride_w"]) + 3, int(p["pad_w"]) + int(p["in_w"]))
+    rows = ((scalar.rows + 1) // 2 - 1) * int(p["stride_h"]) + 3
+    keep = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min act_max".split()
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8_3x3__thumb2",
+        params={**{k: p[k] for k in keep}, "plane_w": plane_w},
+        constants={"channels": np.concatenate([_wide_constants(scalar, w, 23), taps], axis=1)},
+        scratch=rows * plane_w * 4,
+    )
+
+
+def depthwise_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+    return (
+        _dsp.variant(
+            "depthwise_conv2d_s8_3x3__thumb2",
+            scalar,
+            depthwise_3x3_fits,
+            depthwise_3x3_call,
+            THUMB2,
+        ),
+    )
+
+
 def conv_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
     return (_dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),)

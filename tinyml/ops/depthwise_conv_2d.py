@@ -11,6 +11,7 @@ from . import (
     Call,
     Kernel,
     Op,
+    _blocked,
     _dsp,
     _window,
     activation_of,
@@ -136,6 +137,7 @@ register(
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
             *_dsp.depthwise_kernels(lower),
+            *_blocked.depthwise_kernels(lower),
             Kernel("depthwise_conv2d_s8", lower),
         ),
         read,
