@@ -93,15 +93,15 @@ def load_model(
     return Model(path.stem, content, tflite.parse(content, path.name), quantized.warnings)
 
 
-def compile_model(model: Model, board: Board, optimize: str = "balanced") -> Plan:
+def compile_model(model: Model, board: Board, optimize: str = "balanced", *, rank: int = 0) -> Plan:
     """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit.
 
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
-    to RAM as far as it is free: flash of most chips has wait states.
+    to RAM as far as it is free: flash of most chips has wait states. `rank` as in make_plan().
     """
-    plan = aot.plan(model.graph, board.isa)
+    plan = aot.plan(model.graph, board.isa, rank=rank)
     if optimize == "speed" and not board.host:
-        fast = aot.plan(model.graph, board.isa, goal=optimize)
+        fast = aot.plan(model.graph, board.isa, goal=optimize, rank=rank)
         if _fits(fast.weight_bytes + _FLASH_FOR_THE_REST, fast.arena + board.stack_bytes, board):
             plan = fast
     ram = plan.arena + board.stack_bytes

@@ -202,14 +202,16 @@ def make_plan(
     isa: frozenset[str] = frozenset(),
     streams: Sequence[tuple[int, int]] = (),
     goal: str = "",
+    rank: int = 0,
 ) -> Plan:
     """Choose kernels for a core's instruction sets and place all tensors.
 
     `graph` has passed the checks of every operator. `streams` gives ranges [first, last) of
-    steps to run row by row; ValueError where they do not form a chain.
+    steps to run row by row; ValueError where they do not form a chain. `rank` 1 takes the second
+    best kernel of each step, to compare.
     """
     nodes = [n for n in graph.nodes if not OPS[n.op].alias]
-    steps = [_step(i, node, graph, isa, goal) for i, node in enumerate(nodes)]
+    steps = [_step(i, node, graph, isa, goal, rank) for i, node in enumerate(nodes)]
     schedule = _schedule(graph, steps, streams)
     buffers, home = _buffers(graph, schedule)
     placed = memory.place(buffers)
@@ -239,13 +241,19 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
     return replace(plan, in_ram=frozenset(chosen))
 
 
-def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str) -> Step:
-    kernel, reason = choose(node, graph, isa, goal)
+def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str, rank: int) -> Step:
+    kernel, reason = choose(node, graph, isa, goal, rank)
     return Step(index, node, kernel.lower(node, graph), OPS[node.op].macs(node, graph), reason)
 
 
-def choose(node: Node, graph: Graph, isa: frozenset[str], goal: str = "") -> tuple[Kernel, str]:
-    """The first kernel the core and the shapes allow, and why it was not an earlier one."""
+def choose(
+    node: Node, graph: Graph, isa: frozenset[str], goal: str = "", rank: int = 0
+) -> tuple[Kernel, str]:
+    """The first kernel the core and the shapes allow, and why it was not an earlier one.
+
+    `rank` passes over as many of those, as long as another is left.
+    """
+    found: tuple[Kernel, str] | None = None
     passed: list[str] = []
     for kernel in OPS[node.op].kernels:
         if kernel.dtype and operand(node, graph, 0).dtype != kernel.dtype:
@@ -255,8 +263,13 @@ def choose(node: Node, graph: Graph, isa: frozenset[str], goal: str = "") -> tup
             missing.append(f"--optimize {kernel.goal}")
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
         if refusal is None:
-            return kernel, "; ".join(passed) or "first choice"
+            found = kernel, "; ".join(passed) or "first choice"
+            if rank == 0:
+                return found
+            rank, refusal = rank - 1, "passed over"
         passed.append(f"{kernel.name}: {refusal}")
+    if found is not None:
+        return found
     raise AssertionError(f"{node.op} has no kernel without requirements")
 
 

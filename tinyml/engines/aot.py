@@ -66,8 +66,12 @@ def _check_quantised(graph: Graph, floats: bool) -> None:
 
 
 def plan(
-    graph: Graph, isa: frozenset[str] = frozenset(), floats: bool = False, goal: str = ""
+    graph: Graph,
+    isa: frozenset[str] = frozenset(),
+    floats: bool = False,
+    goal: str = "",
+    rank: int = 0,
 ) -> Plan:
     """Check, simplify and plan a graph for a core with these instruction sets."""
     check(graph, floats)
-    return make_plan(passes.run(graph), isa, goal=goal)
+    return make_plan(passes.run(graph), isa, goal=goal, rank=rank)
