@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import serial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.oracle import Tflm
-from tinyml import cli, flow, mlperf, mlperf_data, mlperf_run
+from tinyml import cli, cli_mlperf, flow, mlperf, mlperf_data, mlperf_run
 from tinyml.board import list_boards, load_board
 from tinyml.build import Sources, compile_image
 from tinyml.energy import Samples
@@ -498,6 +499,18 @@ def test_wrong_answers_to_infer_are_named(said, text):
         client.infer(1, 0, 0.05)
 
 
+def test_a_line_that_breaks_is_an_error():
+    client, _ = connect(good)
+
+    def gone(*_):
+        raise serial.SerialException("device disconnected")
+
+    for name in ("read", "write"):
+        setattr(client._port, name, gone)
+        with pytest.raises(RunError, match="closed: device disconnected"):
+            client.ask("name")
+
+
 def test_a_load_that_does_not_end_is_an_error():
     client, _ = connect(lambda c: good(c).replace(b"m-load-done\r\n", b""))
     with pytest.raises(RunError, match="all 490 bytes"):
@@ -931,6 +944,29 @@ def test_the_command_builds_runs_and_leaves_a_results_folder(
     right = [float(m[1]) for line in text.splitlines() if (m := re.match(pattern, line))]
     values = json.loads((folder / "results.json").read_text())
     assert right == [round(values["top1"], 1)] and len(values["files"]) == 12 and values["emulated"]
+
+
+def test_the_command_measures_whatever_is_at_a_port(models_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = flow.load_model(models_folder / f"{MODELS['ad01']}.tflite")
+    built = flow.build(model, load_board("host"), tmp_path / "x", prefix="ad", app="mlperf")
+    with subprocess.Popen([built.image.elf], stdout=subprocess.PIPE, text=True) as device:
+        port = device.stdout.readline().rsplit(":", 1)[1].strip()
+        place = ("--port", f"socket://127.0.0.1:{port}", "--seconds", 0.01, "--json")
+        done = command("mlperf", "--mode", "performance", *place)
+    assert done.exit_code == 0, done.output
+    values = json.loads(done.stdout)
+    assert values["model"] == "ad01" and values["median_throughput"] > 0
+    assert values["validity"] == "degraded" and list(values["reasons"]) == ["short"]
+
+
+def test_another_model_on_the_device_is_told(models_folder, tmp_path):
+    model = flow.load_model(models_folder / f"{MODELS['ad01']}.tflite")
+    built = flow.Built(tmp_path, model, None, None)
+    cli_mlperf._expect(identity_of(hash=model.hash), built)
+    cli_mlperf._expect(identity_of(), built)
+    with pytest.raises(RunError, match=f"hash 0123, not {model.hash}"):
+        cli_mlperf._expect(identity_of(hash="0123"), built)
 
 
 @pytest.mark.parametrize(

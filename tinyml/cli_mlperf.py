@@ -22,6 +22,7 @@ from .cli import (
     OutputOption,
     PortOption,
     ProbeOption,
+    SerialOption,
     TflmOption,
     _build,
     _progress,
@@ -29,7 +30,7 @@ from .cli import (
     app,
     out,
 )
-from .errors import InputError, ProbeError
+from .errors import InputError, ProbeError, RunError
 
 if TYPE_CHECKING:
     from .flow import Built
@@ -66,6 +67,7 @@ def mlperf(
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     probe: ProbeOption = None,
+    serial: SerialOption = None,
     port: PortOption = None,
     engine: EngineOption = None,
     tflm: TflmOption = None,
@@ -100,7 +102,7 @@ def mlperf(
         if mode == "energy":
             power = stack.enter_context(_meter(meter or "", setting, built))
         log = stack.enter_context(Log(folder / "log.txt"))
-        connected = stack.enter_context(_device(built, probe, port, baud, mode, log))
+        connected = stack.enter_context(_device(built, probe, serial, port, baud, mode, log))
         found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
     emulated = connected.counting is not None and connected.counting.emulated
     mlperf_run.save(folder, connected.identity, found, mode, emulated)
@@ -137,25 +139,33 @@ def _meter(name: str, settings: list[str] | None, built: Built | None) -> Iterat
 
 @contextmanager
 def _device(
-    built: Built | None, probe: str | None, port: str | None, baud: int | None, mode: str, log: Log
+    built: Built | None,
+    probe: str | None,
+    serial: str | None,
+    port: str | None,
+    baud: int | None,
+    mode: str,
+    log: Log,
 ) -> Iterator[_Connected]:
     from . import flow
     from .mlperf import ENERGY_BAUD, connect
     from .ports import open_port
     from .probes import open_probe
 
-    if port is not None:
+    name = probe or ("" if built is None else flow.default_probe(built.board))
+    emulated = name in ("qemu", "host")
+    if built is None or (port is not None and (probe is None or emulated)):
         usual = ENERGY_BAUD if mode == "energy" else 115200
         if built is not None and built.board.console is not None:
             usual = built.board.console.baud
-        with open_port(port, baud or usual) as line:
+        with open_port(port or "", baud or usual) as line:
             client, identity = connect(line, log)
+            _expect(identity, built)
             yield _Connected(client, identity, None)
         return
-    assert built is not None
-    name = probe or flow.default_probe(built.board)
     # Counting instructions is slow, and the answers are the same without.
-    options = {"icount": "off"} if name == "qemu" and mode == "accuracy" else None
+    options = {"icount": "off"} if name == "qemu" and mode == "accuracy" else {}
+    options |= {k: v for k, v in (("serial", serial), ("port", port)) if v is not None}
     with open_probe(name, built.board, options) as opened:
         missing = opened.check()
         if missing:
@@ -163,9 +173,20 @@ def _device(
         opened.flash(built.image.elf)
         opened.reset()
         client, identity = connect(opened.console(), log, opened.diagnose)
+        _expect(identity, built)
         hz = identity.more.get("clock_hz", "")
         counting = opened.counting(int(hz) if hz.isdecimal() and int(hz) else 1)
         yield _Connected(client, identity, counting)
+
+
+def _expect(identity: Identity, built: Built | None) -> None:
+    """RunError where the device says that it runs another model."""
+    found = identity.more.get("hash")
+    if built is not None and found is not None and found != built.model.hash:
+        raise RunError(
+            f"the firmware on the device runs a model with hash {found}, not {built.model.hash}",
+            hint="flash the image again",
+        )
 
 
 def _measure(
