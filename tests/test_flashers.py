@@ -193,6 +193,14 @@ def test_every_flasher_has_its_lines() -> None:
     assert sorted(LINES) == TOOLS
 
 
+def test_the_page_names_every_probe_and_its_options() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "PROBES.md").read_text()
+    for name in TOOLS + ["uf2"]:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {name} "))
+        options = set(PROBES[name].known) - {"drive", "loader"}
+        assert options <= set(row.replace(",", " ").replace(";", " ").split()), name
+
+
 @pytest.mark.parametrize("name", TOOLS)
 def test_what_a_flasher_is_asked(name: str, bench: Bench, monkeypatch) -> None:
     program, answers, lines = LINES[name]
