@@ -195,7 +195,7 @@ def test_every_flasher_has_its_lines() -> None:
 
 def test_the_page_names_every_probe_and_its_options() -> None:
     text = (Path(__file__).parent.parent / "docs" / "PROBES.md").read_text()
-    for name in TOOLS + ["uf2"]:
+    for name in [*TOOLS, "uf2"]:
         row = next(line for line in text.splitlines() if line.startswith(f"| {name} "))
         options = set(PROBES[name].known) - {"drive", "loader"}
         assert options <= set(row.replace(",", " ").replace(";", " ").split()), name
