@@ -28,7 +28,8 @@ class Native:
         self.program = folder / "net"
         command = ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", *flags, "-DTM_MODEL=net_model"]
         command += ["-I", folder, "-I", folder / "include", "-I", FIRMWARE / "include"]
-        subprocess.run([*command, folder / "model.c", HARNESS, "-lm", "-o", self.program], check=True)
+        command += [folder / "model.c", HARNESS, "-lm", "-o", self.program]
+        subprocess.run(command, check=True)
 
     def __call__(self, runs: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
         data = b"".join(np.ascontiguousarray(x).tobytes() for inputs in runs for x in inputs)
