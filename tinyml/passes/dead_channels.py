@@ -82,6 +82,11 @@ def _pads(node: Node) -> bool:
     return bool(node.attrs.same)
 
 
+def _layer_of(node: Node, layers: Mapping[str, _Layer]) -> _Layer:
+    """An operator that only writes a variable has no output."""
+    return layers.get(node.outputs[0], _OTHER) if node.outputs else _OTHER
+
+
 def _bounds(graph: Graph, layers: Mapping[str, _Layer]) -> dict[str, Bounds]:
     """The least and largest value of each channel of each int8 tensor."""
     found: dict[str, Bounds] = {}
@@ -90,7 +95,7 @@ def _bounds(graph: Graph, layers: Mapping[str, _Layer]) -> dict[str, Bounds]:
             n = t.shape[-1]
             found[name] = np.full(n, -128, np.int64), np.full(n, 127, np.int64)
     for node in graph.nodes:
-        layer = layers.get(node.outputs[0], _OTHER)
+        layer = _layer_of(node, layers)
         if layer.weights is not None and layer.call is not None:
             found[node.outputs[0]] = _sum_bounds(layer, found[str(node.inputs[0])])
         elif layer.kind == "channelwise" and node.op == "RESHAPE":
@@ -152,7 +157,7 @@ def _mark(
     keep: dict[str, Mask],
 ) -> None:
     """What a node needs of its inputs, for what is kept of its output."""
-    layer = layers.get(node.outputs[0], _OTHER)
+    layer = _layer_of(node, layers)
     names = [n for n in node.inputs if n in keep]
     if layer.kind == "other":
         for name in (*names, *(o for o in node.outputs if o in keep)):
@@ -191,7 +196,7 @@ def _rewrite(
         if not mask.all():
             tensors[name] = replace(t, shape=(*t.shape[:-1], int(mask.sum())))
     for node in graph.nodes:
-        layer = layers.get(node.outputs[0], _OTHER)
+        layer = _layer_of(node, layers)
         if layer.weights is None:
             nodes.append(node)
             continue
