@@ -506,7 +506,7 @@ def _progress(what: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-from . import cli_boards, cli_energy, cli_mlperf, cli_tflm  # noqa: E402, F401
+from . import cli_boards, cli_energy, cli_mlperf, cli_profile, cli_tflm  # noqa: E402, F401
 
 
 def main() -> None:

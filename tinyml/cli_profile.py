@@ -1,0 +1,64 @@
+"""The command that shows where a model's time goes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .cli import (
+    BoardOption,
+    CalibrationOption,
+    JsonOption,
+    ModelArgument,
+    OptimizeOption,
+    UnsafeOption,
+    _board,
+    _load,
+    _print_json,
+    _progress,
+    _project,
+    _tell,
+    app,
+    out,
+)
+from .errors import InputError
+
+
+@app.command()
+def profile(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    optimize: OptimizeOption = None,
+    alternatives: Annotated[
+        bool, typer.Option(help="Also run each step's second best kernel.")
+    ] = True,
+    calibration: CalibrationOption = None,
+    unsafe: UnsafeOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show instructions and estimated cycles by layer, the kernels, and what others would cost."""
+    from . import flow, profile_report
+    from . import profile as profiling
+
+    project = _project(model)
+    target = _board(board or (project.board if project else None))
+    level = optimize or (project.optimize if project else "speed")
+    if level not in flow.LEVELS:
+        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    source = model or (project.model if project else None)
+    assert source is not None  # _project() has refused that
+    loaded = _load(source, calibration or (project.calibration if project else None), unsafe)
+    with _progress("steps") as progress:
+        found = profiling.profile(
+            loaded,
+            target,
+            optimize=level,
+            alternatives=alternatives,
+            tell=_tell,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        out.print(profile_report.table(found))
