@@ -497,12 +497,4 @@ tm_dot_1x4(const int32_t *inputs, const int32_t *weights, const int32_t *pairs, 
 }
 #pragma GCC diagnostic pop
 
-static inline void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
-{
-    if (lo <= -128 && hi >= 127)
-        return;
-    for (int32_t i = 0; i < count; i++)
-        at[i] = (int8_t)tm_clamp(at[i], lo, hi);
-}
-
 #endif

@@ -65,6 +65,14 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
+static inline void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
+{
+    if (lo <= -128 && hi >= 127)
+        return;
+    for (int32_t i = 0; i < count; i++)
+        at[i] = (int8_t)tm_clamp(at[i], lo, hi);
+}
+
 static inline float tm_max_f32(float a, float b)
 {
     return a < b ? b : a;

@@ -371,12 +371,4 @@ static inline void tm_wide_pixels(const int32_t *columns, int32_t pixels, const 
     }
 }
 
-static inline void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
-{
-    if (lo <= -128 && hi >= 127)
-        return;
-    for (int32_t i = 0; i < count; i++)
-        at[i] = (int8_t)tm_clamp(at[i], lo, hi);
-}
-
 #endif
