@@ -24,6 +24,7 @@ from tests.oracle import Tflm
 from tests.pick import Seeded
 from tests.test_cli import refused, tinyml
 from tests.test_flow import network_model
+from tests.test_ops import case
 from tinyml import arena as search
 from tinyml import (
     compare,
@@ -876,6 +877,32 @@ def test_a_comparison_on_this_computer(tmp_path: Path) -> None:
     refused(
         "compare", "net.tflite", "-b", "host", "--engines", "aot,tvm", folder=tmp_path, words="tvm"
     )
+
+
+def test_a_run_begins_with_fresh_state(tmp_path: Path) -> None:
+    """The inference that firmware makes at boot leaves nothing behind for the first sample."""
+    blob = case("ASSIGN_VARIABLE", Seeded(3))
+    model = flow.Model("net", blob, tflite.parse(blob))
+    found = compare.compare(
+        *(model, load_board("host"), ("aot", "tflm"), tmp_path),
+        prefix="net",
+        tell=lambda text: None,
+    )
+    assert found.equal, found.differences
+
+
+def test_models_of_several_samples_at_once_are_not_compared(tmp_path: Path) -> None:
+    m = ModelFile()
+    x, y = m.input((3, 4), scale=0.1), m.output((3, 4), scale=0.1)
+    m.op("RELU", [x], [y])
+    blob = m.finish()
+    model = flow.Model("net", blob, tflite.parse(blob))
+    with pytest.raises(InputError, match=r"'t0' .*3"):
+        compare.compare(
+            *(model, load_board("host"), ("aot", "tflm"), tmp_path),
+            prefix="net",
+            tell=lambda text: None,
+        )
 
 
 def test_differences_are_counted_and_shown() -> None:
