@@ -6,7 +6,7 @@ DIGITS := build/digits
 
 export TF_CPP_MIN_LOG_LEVEL = 3
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/ready
 	@$(BIN)/python examples/digits/train.py $(DIGITS) 2>$(DIGITS).log || (cat $(DIGITS).log; false)
@@ -19,6 +19,9 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/ready
+	$(BIN)/python benchmarks/run.py
 
 $(VENV)/ready: pyproject.toml setup.sh
 	@PYTHON="$(PYTHON)" sh setup.sh $(VENV)

@@ -1,0 +1,79 @@
+"""The committed figures of the MLPerf Tiny models: instructions must not rise unseen."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import ROOT
+from tinyml import build, flow
+
+FOLDER = ROOT / "benchmarks"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("benchmark", FOLDER / "run.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+benchmark = load()
+UPDATE = "python benchmarks/run.py --update writes the file anew"
+
+
+def compiler_of(toolchain: str) -> str:
+    return toolchain.partition(" -")[0]
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("core", ["M4", "M55"])
+@pytest.mark.parametrize("name", benchmark.MODELS)
+def test_instructions_do_not_rise(core: str, name: str, models_folder: Path) -> None:
+    key = f"{core} {name} speed"
+    before = benchmark.committed()
+    assert key in before, UPDATE
+    if compiler_of(before[key]["toolchain"]) != build._arm_compiler().version:
+        pytest.skip("the committed figures are of another compiler")
+    model = flow.load_model(models_folder / f"{benchmark.MODELS[name]}.tflite")
+    assert model.hash == before[key]["model_hash"]
+    after = benchmark.measure(core, model, "speed")
+    assert not benchmark.regressions(before, {key: after}), f"where that is meant, {UPDATE}"
+
+
+def test_committed_figures_are_complete() -> None:
+    wanted = {
+        f"{core} {model} {level}"
+        for core in benchmark.CORES
+        for model in benchmark.MODELS
+        for level in benchmark.levels_of(core)
+    }
+    found = benchmark.committed()
+    assert set(found) == wanted, UPDATE
+    assert (FOLDER / "instructions.json").read_text(encoding="utf-8") == benchmark.text_of(found)
+
+
+def test_a_rise_of_more_than_two_percent_is_found() -> None:
+    before = {"M4 ad speed": {"instructions": 1000}, "M0 ad speed": {"instructions": 1}}
+    assert benchmark.regressions(before, {"M4 ad speed": {"instructions": 1020}}) == []
+    (text,) = benchmark.regressions(before, {"M4 ad speed": {"instructions": 1021}})
+    assert "1 000 -> 1 021" in text
+    assert benchmark.regressions(before, {"M7 ad speed": {"instructions": 9}}) == []
+
+
+def test_tables_of_the_committed_figures() -> None:
+    from rich.console import Console
+
+    peers = json.loads((FOLDER / "peers.json").read_text(encoding="utf-8"))
+    assert all(row["source"].startswith("https://") for row in peers["latency_l4r5"]["rows"])
+    console = Console(record=True, width=160, quiet=False, stderr=True)
+    with console.capture() as captured:
+        for table in benchmark.tables(benchmark.committed(), peers):
+            console.print(table)
+    text = captured.get()
+    assert "165.13" in text and "29 864 761" in text and "M0 (cortex-m0), emulated" in text
