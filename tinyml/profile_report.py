@@ -19,7 +19,8 @@ def table(profile: Profile) -> RenderableType:
     """Each step, the whole, why each kernel was taken, and what the figures are."""
     timed = bool(profile.rules)
     title = f"{profile.model} on {profile.board}, --optimize {profile.optimize}"
-    grid = _grid(title, "", "layer")
+    grid = _grid(title, "")
+    grid.add_column("layer", overflow="fold")
     grid.add_column("kernel", no_wrap=True)
     for name in ("MACs", "instructions", "/ MAC", *(["est. cycles"] if timed else [])):
         grid.add_column(name, justify="right", no_wrap=True)
