@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,24 +46,43 @@ def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
 
 
 def _check_quantised(graph: Graph, floats: bool) -> None:
-    """Float and hybrid models are told apart, since the ways out differ."""
-    for node in graph.nodes:
-        ins = [t for t in graph.ins(node)[:2] if t is not None]
-        if node.op not in _WEIGHTED or len(ins) < 2 or ins[0].dtype != np.float32:
-            continue
-        if ins[1].dtype == np.int8:
+    """Models that are float32, half float16, or hybrid are told apart: the ways out differ."""
+    layers = [n for n in graph.nodes if n.op in _WEIGHTED and _works_on_floats(n, graph)]
+    expanded = {n.outputs[0] for n in graph.nodes if _expands_halves(n, graph)}
+    hint = "tinyml quantize MODEL --calibration data.npz"
+    for node in layers:
+        if _weights(node, graph) == np.int8:
             raise ModelError(
                 f"hybrid model: layer {node.label!r} ({node.op}) has int8 weights "
                 "but float32 activations",
-                hint="convert again with calibration data: tinyml quantize MODEL "
-                "--calibration data.npz",
+                hint=f"convert again with calibration data: {hint}",
             )
-        if floats:
-            continue
-        raise ModelError(
-            f"the model is not quantised: layer {node.label!r} ({node.op}) is float32",
-            hint="quantise it to int8: tinyml quantize MODEL --calibration data.npz",
-        )
+    for node in layers:
+        if not expanded.isdisjoint(node.inputs):
+            raise ModelError(
+                f"layer {node.label!r} ({node.op}) has float16 weights, expanded at run time",
+                hint=f"convert again to int8, with calibration data: {hint}",
+            )
+        if not floats:
+            raise ModelError(
+                f"the model is not quantised: layer {node.label!r} ({node.op}) is float32",
+                hint=f"quantise it to int8: {hint}",
+            )
+
+
+def _works_on_floats(node: Node, graph: Graph) -> bool:
+    ins = graph.ins(node)
+    return len(ins) > 1 and ins[0] is not None and ins[0].dtype == np.float32
+
+
+def _weights(node: Node, graph: Graph) -> np.dtype[Any] | None:
+    weights = graph.ins(node)[1]
+    return None if weights is None else weights.dtype
+
+
+def _expands_halves(node: Node, graph: Graph) -> bool:
+    first = graph.ins(node)[0] if node.op == "DEQUANTIZE" and node.inputs else None
+    return first is not None and first.dtype == np.float16 and bool(node.outputs)
 
 
 def plan(
@@ -73,5 +93,6 @@ def plan(
     rank: int = 0,
 ) -> Plan:
     """Check, simplify and plan a graph for a core with these instruction sets."""
+    graph = passes.prepare(graph)
     check(graph, floats)
     return make_plan(passes.run(graph), isa, goal=goal, rank=rank)

@@ -52,8 +52,14 @@ def geometry(
     stride: tuple[int, int],
     dilation: tuple[int, int],
     same: bool,
+    given: tuple[int, int] | None = None,
 ) -> Geometry:
-    """SAME puts the odd pixel of padding behind the data, as TensorFlow does."""
+    """SAME puts the odd pixel of padding behind the data, as TensorFlow does.
+
+    A padding `given` in pixels stands in place of it.
+    """
+    if given is not None:
+        return Geometry(kernel, stride, dilation, given)
     pads = [0, 0]
     for i in (0, 1):
         extent = (kernel[i] - 1) * dilation[i] + 1

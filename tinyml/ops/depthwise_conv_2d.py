@@ -30,6 +30,7 @@ class Attrs:
     dilation: tuple[int, int]
     activation: str
     multiplier: int
+    pads: tuple[int, int] | None = None  # rows and columns before the image, where not as SAME
 
 
 def read(o: Table | None) -> Attrs:
@@ -83,7 +84,7 @@ def _sizes(node: Node, graph: Graph, g: _window.Geometry) -> dict[str, int]:
 def lower_f32(node: Node, graph: Graph) -> Call:
     x, w, y = _tensors(node, graph)
     a = node.attrs
-    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same)
+    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same, a.pads)
     assert w.data is not None
     return Call(
         "depthwise_conv2d_f32",
@@ -100,7 +101,7 @@ def lower_f32(node: Node, graph: Graph) -> Call:
 def lower(node: Node, graph: Graph) -> Call:
     x, w, y = _tensors(node, graph)
     a = node.attrs
-    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same)
+    g = _window.geometry(x, y, (w.shape[1], w.shape[2]), a.stride, a.dilation, a.same, a.pads)
     lo, hi = activation_range(a.activation, y.scale, y.zero_point)
     assert w.data is not None
     return Call(
