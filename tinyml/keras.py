@@ -92,6 +92,10 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
     data = bytearray(to_int8(folder, samples, job["io_dtype"]))
     name_ends(data, model)
     Path(job["output"]).write_bytes(data)
+    if job.get("float_output"):
+        data = bytearray(to_float(folder))
+        name_ends(data, model)
+        Path(job["float_output"]).write_bytes(data)
     return {
         "inputs": [entry.name for entry in model.inputs],
         "outputs": model.outputs,
@@ -285,6 +289,14 @@ def to_int8(folder: Path, samples: Sequence[Array], io_dtype: str) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.dtypes.as_dtype(io_dtype)
     converter.inference_output_type = tf.dtypes.as_dtype(io_dtype)
+    return bytes(converter.convert())
+
+
+def to_float(folder: Path) -> bytes:
+    """The same model in float32, of the same tensor names: what the int8 one is judged by."""
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(folder), signature_keys=["serving_default"]
+    )
     return bytes(converter.convert())
 
 

@@ -57,6 +57,7 @@ class Quantized:
     """An int8 .tflite file; names are in the order of the Keras model and of the file.
 
     `output_layers` is the Keras layer behind each output, '' where a SavedModel does not tell.
+    `float_model` is the same model in float32, of the same tensor names, where asked for.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Quantized:
     outputs: tuple[str, ...]
     output_layers: tuple[str, ...]
     warnings: tuple[str, ...]
+    float_model: bytes = b""
 
 
 def quantize(
@@ -73,6 +75,7 @@ def quantize(
     output: Path,
     io_dtype: IoType = "int8",
     unsafe: bool = False,
+    keep_float: bool = False,
     progress: Callable[[str], None] = lambda text: None,
     timeout: float = _TIMEOUT_S,
 ) -> Quantized:
@@ -100,12 +103,13 @@ def quantize(
     output.parent.mkdir(parents=True, exist_ok=True)
     progress(f"converting {model_path.name} to int8 with TensorFlow")
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-        result = Path(folder) / "model.tflite"
+        result, whole = Path(folder) / "model.tflite", Path(folder) / "float.tflite"
         answer = _run(
             {
                 "model": str(model_path.resolve()),
                 "calibration": None if calibration is None else str(calibration.resolve()),
                 "output": str(result),
+                "float_output": str(whole) if keep_float else None,
                 "folder": str(Path(folder) / "saved_model"),
                 "answer": str(Path(folder) / "answer.json"),
                 "io_dtype": io_dtype,
@@ -116,12 +120,14 @@ def quantize(
             timeout,
         )
         output.write_bytes(result.read_bytes())
+        float_model = whole.read_bytes() if keep_float else b""
     return Quantized(
         output,
         tuple(answer["inputs"]),
         tuple(answer["outputs"]),
         tuple(answer["output_layers"]),
         (*warnings, *answer["warnings"]),
+        float_model,
     )
 
 

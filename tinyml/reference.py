@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,21 +11,28 @@ from .errors import ModelError
 from .graph import Array, Graph
 
 
-def litert(model: bytes, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Outputs by name (N, *shape) from LiteRT's reference kernels, without XNNPACK.
-
-    `inputs` are of the model's own types, as data.device_arrays gives them.
-    """
+def interpreter(model: bytes, *, keep: bool = False) -> Any:
+    """LiteRT with its reference kernels, ready to run; `keep` leaves all tensors to be read."""
     from ai_edge_litert import interpreter as litert_module
 
     try:
         runner = litert_module.Interpreter(
             model_content=model,
             experimental_op_resolver_type=litert_module.OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=keep,
         )
         runner.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"LiteRT does not take the model: {error}") from error
+    return runner
+
+
+def litert(model: bytes, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs by name (N, *shape) from LiteRT's reference kernels, without XNNPACK.
+
+    `inputs` are of the model's own types, as data.device_arrays gives them.
+    """
+    runner = interpreter(model)
     details = {d["name"]: d["index"] for d in runner.get_input_details()}
     found: dict[str, list[Array]] = {name: [] for name in graph.output_names}
     ends = [d["index"] for d in runner.get_output_details()]

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .plan import Plan
     from .ports import PortInfo
+    from .quality import Report
     from .results import Run
 
 _BAR = 40
+_LAYERS = 20
 
 
 def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
@@ -124,6 +126,34 @@ def run_table(run: Run) -> RenderableType:
         lines.append(f"accuracy {run.accuracy:.2%} of {run.samples} samples")
     if run.validity != "valid":
         lines.append(f"{run.validity}: {', '.join(run.reasons)}")
+    return Group(table, *(Text(printable(line, 400)) for line in lines))
+
+
+def quality(found: Report) -> RenderableType:
+    """Layers by what int8 costs them, worst first; then what is odd, and accuracies."""
+    table = _table(
+        f"int8 against float32, {found.samples} samples, worst layer first",
+        "layer",
+        "operator",
+        "error",
+        "most steps",
+        "float values",
+        "int8 holds",
+        "used",
+        "saturated",
+        right=("error", "most steps", "used", "saturated"),
+    )
+    for layer in found.layers[:_LAYERS]:
+        values, holds = (f"{a:.4g} to {b:.4g}" for a, b in (layer.range, layer.holds))
+        cells = (f"{layer.error:.2%}", f"{layer.steps:.1f}", values, holds)
+        _row(table, layer.label, layer.op, *cells, f"{layer.used:.0%}", f"{layer.saturated:.2%}")
+    lines = [*found.findings]
+    if len(found.layers) > _LAYERS:
+        lines.insert(0, f"and {len(found.layers) - _LAYERS} better layers; --json has them all")
+    if found.accuracy is not None and found.float_accuracy is not None:
+        lines.append(
+            f"accuracy {found.accuracy:.2%} in int8, {found.float_accuracy:.2%} in float32"
+        )
     return Group(table, *(Text(printable(line, 400)) for line in lines))
 
 

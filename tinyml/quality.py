@@ -1,0 +1,233 @@
+"""What quantisation costs: float against int8 layer by layer, ranges, and sanity of the scales."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import reference, tflite
+from .clean import printable, unique
+from .flow import accuracy, device_inputs
+from .graph import Array, Graph, Node, Tensor
+from .ops import OPS
+
+SAMPLES = 32
+_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+_INT32 = (1 << 31) - 1
+_SATURATED = 0.01
+_NARROW = 0.1
+_ODD_BIAS = 0.02
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator's output in float32 and in int8, over all samples.
+
+    `error` is the root mean square of the difference, relative to that of the float values;
+    `steps` the largest difference in int8 steps. int8 holds `holds`; the float values lie in
+    `range`, and `saturated` is their share outside of what int8 holds.
+    """
+
+    label: str
+    op: str
+    tensor: str
+    error: float
+    steps: float
+    range: tuple[float, float]
+    holds: tuple[float, float]
+    saturated: float
+
+    @property
+    def used(self) -> float:
+        """Share of the int8 range that the float values need."""
+        return (self.range[1] - self.range[0]) / (self.holds[1] - self.holds[0])
+
+
+@dataclass(frozen=True)
+class Report:
+    """Layers, worst first; findings are sentences. Accuracies are shares of right answers."""
+
+    layers: tuple[Layer, ...]
+    findings: tuple[str, ...]
+    samples: int
+    accuracy: float | None = None
+    float_accuracy: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class _Sums:
+    """What is added up over the samples for one tensor."""
+
+    label: str
+    op: str
+    tensor: Tensor
+    places: tuple[int, int]  # tensor indices in the float and in the int8 model
+    square: float = 0.0
+    difference: float = 0.0
+    steps: float = 0.0
+    low: float = math.inf
+    high: float = -math.inf
+    outside: int = 0
+    count: int = 0
+    holds: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        t = self.tensor
+        self.holds = (-128 - t.zero_point) * t.scale, (127 - t.zero_point) * t.scale
+
+    def add(self, wanted: Array, stored: Array) -> None:
+        t = self.tensor
+        real = (stored.astype(np.float64) - t.zero_point) * t.scale
+        off = np.abs(real - wanted)
+        self.square += float(np.square(wanted, dtype=np.float64).sum())
+        self.difference += float(np.square(off).sum())
+        self.steps = max(self.steps, float(off.max()) / t.scale)
+        self.low, self.high = min(self.low, wanted.min()), max(self.high, wanted.max())
+        least, most = self.holds[0] - t.scale / 2, self.holds[1] + t.scale / 2
+        self.outside += int(((wanted < least) | (wanted > most)).sum())
+        self.count += wanted.size
+
+    def layer(self) -> Layer:
+        error = math.sqrt(self.difference / self.square) if self.square else float(self.steps > 0)
+        ends = float(self.low), float(self.high)
+        share = self.outside / self.count
+        name = self.tensor.name
+        return Layer(self.label, self.op, name, error, self.steps, ends, self.holds, share)
+
+
+def report(
+    float_model: bytes,
+    int8_model: bytes,
+    inputs: Mapping[str, Array],
+    labelled: tuple[Mapping[str, Array], Array] | None = None,
+) -> Report:
+    """Both models, converted from one, on some of the `inputs` (N, *shape) by name.
+
+    With `labelled` inputs, the accuracy of both on all of those.
+    """
+    graph = tflite.parse(int8_model)
+    whole = tflite.parse(float_model)
+    rows = len(next(iter(inputs.values())))
+    chosen = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLES)).astype(int))
+    few = {name: inputs[name][chosen] for name in graph.input_names}
+    layers = _layers(float_model, int8_model, graph, few)
+    findings = (*_layer_findings(layers), *scale_findings(graph))
+    scores: list[float | None] = [None, None]
+    if labelled is not None:
+        values, labels = labelled
+        for i, (model, g) in enumerate(((int8_model, graph), (float_model, whole))):
+            answers = reference.litert(model, g, device_inputs(g, values))
+            scores[i] = accuracy(g, answers, labels)
+    return Report(layers, findings, len(chosen), *scores)
+
+
+def _layers(
+    float_model: bytes, int8_model: bytes, graph: Graph, inputs: Mapping[str, Array]
+) -> tuple[Layer, ...]:
+    full, small = (reference.interpreter(m, keep=True) for m in (float_model, int8_model))
+    sums = _pairs(full, small, graph)
+    raw = device_inputs(graph, inputs)
+    for i in range(len(next(iter(raw.values())))):
+        for runner, arrays in ((full, inputs), (small, raw)):
+            for detail, name in zip(runner.get_input_details(), graph.input_names, strict=True):
+                value = arrays[name][i : i + 1].astype(detail["dtype"])
+                runner.set_tensor(detail["index"], value.reshape(detail["shape"]))
+            runner.invoke()
+        for s in sums:
+            s.add(full.get_tensor(s.places[0]), small.get_tensor(s.places[1]))
+    return tuple(sorted((s.layer() for s in sums), key=lambda layer: -layer.error))
+
+
+def _pairs(full: Any, small: Any, graph: Graph) -> list[_Sums]:
+    """The int8 outputs of operators that have a float32 tensor of the same name and shape."""
+    floats, ints = _places(full, np.float32), _places(small, np.int8)
+    sums = []
+    for node in (n for n in graph.nodes if n.op in OPS and not OPS[n.op].alias):
+        for t in graph.outs(node):
+            key = t.name, t.shape
+            scaled = t.quant is not None and not t.quant.per_channel
+            if scaled and t.data is None and key in floats and key in ints:
+                sums.append(_Sums(node.label, node.op, t, (floats[key], ints[key])))
+    return sums
+
+
+def _places(runner: Any, dtype: type) -> dict[tuple[str, tuple[int, ...]], int]:
+    """Tensor indices by the names that tflite.parse gives, and shapes."""
+    details = sorted(runner.get_tensor_details(), key=lambda d: int(d["index"]))
+    names = unique(printable(d["name"]) or "unnamed" for d in details)
+    return {
+        (name, tuple(int(n) for n in d["shape"])): d["index"]
+        for name, d in zip(names, details, strict=True)
+        if d["dtype"] == dtype
+    }
+
+
+def _layer_findings(layers: Sequence[Layer]) -> Iterator[str]:
+    for layer in layers:
+        name = f"layer {layer.label!r} ({layer.op})"
+        if layer.saturated > _SATURATED:
+            yield (
+                f"{name}: {layer.saturated:.1%} of its values lie outside of what int8 holds, "
+                f"{layer.holds[0]:.4g} to {layer.holds[1]:.4g}: calibrate with more samples"
+            )
+        if layer.used < _NARROW:
+            yield (
+                f"{name}: its values need {layer.used:.1%} of the int8 range: "
+                "a few calibration samples are far larger than the others"
+            )
+
+
+def scale_findings(graph: Graph) -> Iterator[str]:
+    """What is odd about weights, biases and scales of an int8 graph, with layer and channel."""
+    for node in graph.nodes:
+        if node.op not in _AXES or len(node.inputs) < 2:
+            continue
+        x, w, y = graph.ins(node)[0], graph.ins(node)[1], graph.outs(node)[0]
+        if x is None or w is None or w.data is None or w.quant is None:
+            continue
+        if all(t.quant and not t.quant.per_channel for t in (x, y)):
+            yield from (f"layer {node.label!r} ({node.op}): {f}" for f in _odd(node, graph))
+
+
+def _odd(node: Node, graph: Graph) -> Iterator[str]:
+    (x, w), y = graph.ins(node)[:2], graph.outs(node)[0]
+    assert x is not None and w is not None and w.data is not None and w.quant is not None
+    axis = _AXES[node.op]
+    count = w.shape[axis]
+    taps = np.abs(np.moveaxis(w.data.astype(np.int64), axis, 0).reshape(count, -1)).sum(axis=1)
+    largest = max(127 - x.zero_point, 128 + x.zero_point)
+    bias = graph.ins(node)[2] if len(node.inputs) > 2 else None
+    values = np.zeros(count, np.int64)
+    scales = np.resize(np.array(w.quant.scale), count) * x.scale
+    if bias is not None and bias.data is not None:
+        values = bias.data.reshape(-1).astype(np.int64)
+        yield from _odd_bias(values, bias, scales)
+    most = np.abs(values) + taps * largest
+    yield from _channels("sums may overflow 32 bits", most > _INT32)
+    yield from _channels(
+        "only zero weights and no bias: it is constant", (taps == 0) & (values == 0)
+    )
+    ratio = scales / y.scale
+    yield from _channels("input scale times weight scale is above the output's", ratio >= 1)
+    yield from _channels("scale is so small that nothing of it is left", ratio * most < 0.5)
+
+
+def _odd_bias(values: Array, bias: Tensor, scales: Array) -> Iterator[str]:
+    yield from _channels("its bias is cut off at 32 bits", np.abs(values) >= _INT32)
+    if bias.quant is not None and len(bias.quant.scale) in (1, len(scales)):
+        off = np.abs(np.array(bias.quant.scale) / scales - 1)
+        yield from _channels("its bias is in another scale than its sums", off > _ODD_BIAS)
+
+
+def _channels(what: str, wrong: Array) -> Iterator[str]:
+    found = np.flatnonzero(wrong)
+    if len(found):
+        first = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
+        yield f"{what} (channel{'s' if len(found) > 1 else ''} {first} of {len(wrong)})"
