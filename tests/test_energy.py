@@ -301,9 +301,20 @@ def measured(tmp_path, board=None, emulator=None, **more):
         return measure_energy(BUILT, tmp_path, meter=meter, port=device.port, **given_)
 
 
+def undisturbed(tmp_path, **given):
+    """A measurement of three windows. The emulated meter runs in real time, so that a computer
+    busy with other things may lose one: then once more."""
+    for _ in range(4):
+        found = measured(tmp_path, **given)
+        if len(found.windows) == 3 and "length" not in found.reasons:
+            break
+    return found
+
+
 def test_a_whole_measurement_gives_the_right_joules(tmp_path):
     seen = []
-    found = measured(tmp_path, progress=lambda done, of: seen.append((done, of)))
+    found = undisturbed(tmp_path, progress=lambda done, of: seen.append((done, of)))
+    seen = seen[-3:]
     assert found.repeat == 10 and seen == [(1, 3), (2, 3), (3, 3)]
     assert len(found.windows) == 3 and found.reasons == ()
     assert found.per_inference_j == pytest.approx(ACTIVE * 3 * ONCE, rel=0.005)
@@ -339,7 +350,7 @@ def test_a_meter_that_is_unplugged_ends_the_measurement(tmp_path):
 def test_an_led_on_the_trigger_pin_is_told(tmp_path, monkeypatch):
     note = "the trigger pin drives LED LD1 too"
     monkeypatch.setattr(BUILT, "board", dataclasses.replace(BUILT.board, notes=(note, "x")))
-    found = measured(tmp_path)
+    found = undisturbed(tmp_path)
     assert found.reasons == ("led",) and found.validity == "degraded" and note in found.warnings
 
 
