@@ -144,10 +144,9 @@ def build(
             model = replace(model, warnings=model.warnings + doubts)
             write_facts(model, plan, work)
         tell(f"compiling {len(plan.schedule)} steps for {board.core.cpu}")
-        sources = _add_app(sources, model.graph, app)
-        if optimize != "speed":
-            sources = replace(sources, defines={**sources.defines, "TM_COMPACT": "1"})
-        image = compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
+        image = compile_sources(
+            sources, model.graph, board, app=app, optimize=optimize, sanitize=sanitize
+        )
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)
         _write_json(work / "build.json", image.to_json())
@@ -156,6 +155,22 @@ def build(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Built(output, model, plan, _moved(image, output))
+
+
+def compile_sources(
+    sources: Sources,
+    graph: Graph,
+    board: Board,
+    *,
+    app: str = "bench",
+    optimize: str = "speed",
+    sanitize: bool = False,
+) -> Image:
+    """An image of the application `app` round the sources of an engine."""
+    sources = _add_app(sources, graph, app)
+    if optimize != "speed":
+        sources = replace(sources, defines={**sources.defines, "TM_COMPACT": "1"})
+    return compiler.compile_image(sources, board, optimize=LEVELS[optimize], sanitize=sanitize)
 
 
 def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
