@@ -13,11 +13,13 @@ def window_sizes(size: int, kernel: int, stride: int, dilation: int, padding: in
     return -(-size // stride) if padding == SAME else (size - extent) // stride + 1
 
 
-def window(pick: Pick, dilated: bool) -> dict[str, object]:
+def window(pick: Pick, dilated: bool, point: bool = False) -> dict[str, object]:
     """Height and width of input, kernel, stride, dilation and output of a valid window."""
     padding = pick.choice([SAME, VALID])
     stride = pick.integer(1, 3), pick.integer(1, 3)
     kernel = pick.choice([(3, 3), (pick.integer(1, 4), pick.integer(1, 4))])
+    if point:
+        kernel = (1, 1)
     dilation = (1, 1)
     if dilated and pick.integer(0, 3) == 0:
         stride, dilation = (1, 1), (pick.integer(1, 3), pick.integer(1, 3))

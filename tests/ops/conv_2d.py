@@ -10,9 +10,12 @@ from . import _shared
 
 def case(pick: Pick, floats: bool = False) -> bytes:
     if pick.integer(0, 2):
-        g = _shared.window(pick, dilated=True)
-        groups = pick.choice([1, 1, 1, 2, 3])
-        group_in, group_out = pick.integer(1, 9), pick.integer(1, 5)
+        wide = pick.integer(0, 2) == 0  # channels by vectors of 16
+        point = wide and pick.integer(0, 2) > 0
+        g = _shared.window(pick, dilated=not point, point=point)
+        groups = 1 if wide else pick.choice([1, 1, 1, 2, 3])
+        group_in = pick.choice([16, 21, 32]) if wide else pick.integer(1, 9)
+        group_out = pick.integer(1, 5)
     else:  # what a Winograd transform takes
         g = _shared.plain_3x3(pick)
         groups, group_in, group_out = 1, pick.choice([12, 16, 16]), pick.integer(12, 17)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _pool, register
+from . import Call, Kernel, Op, _mve, _pool, register
 
 
 def lower_f32(node: Node, graph: Graph) -> Call:
@@ -20,6 +20,7 @@ register(
         _pool.check,
         (
             Kernel("average_pool2d_f32", lower_f32, dtype="float32"),
+            _mve.average_pool_kernel(lower),
             Kernel("average_pool2d_s8", lower),
         ),
         _pool.read,

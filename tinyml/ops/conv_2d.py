@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _mve,
     _window,
     activation_of,
     activation_refusal,
@@ -133,6 +134,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            *_mve.conv_kernels(lower),
             *_dsp.conv_kernels(lower),
             *_blocked.conv_kernels(lower),
             Kernel("conv2d_s8", lower),

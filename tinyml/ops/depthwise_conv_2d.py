@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _mve,
     _window,
     activation_of,
     activation_refusal,
@@ -137,6 +138,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            _mve.depthwise_kernel(lower),
             *_dsp.depthwise_kernels(lower),
             *_blocked.depthwise_kernels(lower),
             Kernel("depthwise_conv2d_s8", lower),

@@ -15,6 +15,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _mve,
     _window,
     activation_of,
     activation_refusal,
@@ -119,6 +120,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _mve.dense_kernel(lower),
             _dsp.dense_kernel(lower),
             *_blocked.dense_kernels(lower),
             Kernel("fully_connected_s8", lower),

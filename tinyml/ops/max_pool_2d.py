@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _pool, register
+from . import Call, Kernel, Op, _mve, _pool, register
 
 
 def lower_f32(node: Node, graph: Graph) -> Call:
@@ -18,7 +18,11 @@ register(
     Op(
         "MAX_POOL_2D",
         _pool.check,
-        (Kernel("max_pool2d_f32", lower_f32, dtype="float32"), Kernel("max_pool2d_s8", lower)),
+        (
+            Kernel("max_pool2d_f32", lower_f32, dtype="float32"),
+            _mve.max_pool_kernel(lower),
+            Kernel("max_pool2d_s8", lower),
+        ),
         _pool.read,
         options=5,
         resolver="AddMaxPool2D",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..quant import multiplier_shift
-from . import Call, Kernel, Op, _elementwise, operand, register
+from . import Call, Kernel, Op, _elementwise, _mve, operand, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:
@@ -46,7 +46,10 @@ register(
     Op(
         "QUANTIZE",
         check,
-        (Kernel("quantize_f32_s8 / requantize_s8", lower),),
+        (
+            _mve.requantize_kernel(lower),
+            Kernel("quantize_f32_s8 / requantize_s8", lower),
+        ),
         options=89,
         resolver="AddQuantize",
         doc="float32 or int8 to int8",

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _elementwise, one_type, operand, register
+from . import Call, Kernel, Op, _elementwise, _mve, one_type, operand, register
 
 KERNELS = "requantize_s8 / clamp_f32"
 
@@ -47,7 +47,7 @@ register(
     Op(
         "RELU",
         check,
-        (Kernel(KERNELS, lower),),
+        (_mve.requantize_kernel(lower), Kernel(KERNELS, lower)),
         resolver="AddRelu",
         doc="int8 of any scales, or float32",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, register
+from . import Call, Kernel, Op, _mve, register
 from .relu import KERNELS, check, rescale_and_clamp
 
 
@@ -17,7 +17,7 @@ register(
     Op(
         "RELU6",
         check,
-        (Kernel(KERNELS, lower),),
+        (_mve.requantize_kernel(lower), Kernel(KERNELS, lower)),
         resolver="AddRelu6",
         doc="int8 of any scales, or float32",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, register
+from . import Call, Kernel, Op, _mve, register
 from .relu import KERNELS, check, rescale_and_clamp
 
 
@@ -15,7 +15,7 @@ register(
     Op(
         "RELU_0_TO_1",
         check,
-        (Kernel(KERNELS, lower),),
+        (_mve.requantize_kernel(lower), Kernel(KERNELS, lower)),
         doc="int8 of any scales, or float32; TFLite-Micro lacks it",
     )
 )

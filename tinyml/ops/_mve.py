@@ -1,0 +1,324 @@
+"""Lowering for MVE (Cortex-M55): operands laid out for the vector kernels, and what they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Array, Graph, Node
+from . import Call, Kernel
+
+ISA = frozenset({"mve"})
+LANES = 16
+GROUP = 4
+# What a convolution may keep of its input: wide rows are done in pieces.
+COLUMN_BYTES = 2560
+# What a depthwise convolution may, unless 16 channels need more: many channels go in slices.
+WINDOW_BYTES = 4096
+
+
+def _round_up(value: int, unit: int) -> int:
+    return -(-value // unit) * unit
+
+
+def _groups(call: Call, weights: Array, packed: Array) -> dict[str, Array]:
+    """What tm_mve.h calls groups: `packed` weights, one row per group, and what follows them.
+
+    `weights` are (channels, taps). The bias takes over the input zero point:
+    sum (a - zero) w = sum a w - zero sum w.
+    """
+    count = len(weights)
+    sums = weights.astype(np.int64).sum(axis=1) * int(call.params["in_zero"])
+    bias = (call.constants["bias"].astype(np.int64) - sums).astype(np.int32)
+    rows = np.zeros((3, _round_up(count, GROUP)), np.int32)
+    rows[:, :count] = bias, call.constants["multiplier"], call.constants["shift"]
+    scales = rows.reshape(3, -1, GROUP).swapaxes(0, 1).reshape(-1, 3 * GROUP)
+    words = np.ascontiguousarray(packed).reshape(len(scales), -1).view("<i4")
+    return {"groups": np.concatenate([words.astype(np.int32), scales], axis=1)}
+
+
+def _blocks(weights: Array) -> Array:
+    """(channels, taps) as (groups of four, channel, block, 16 taps), filled up with zeros."""
+    channels, taps = weights.shape
+    shape = _round_up(channels, GROUP), _round_up(taps, LANES)
+    padded = np.zeros(shape, np.int8)
+    padded[:channels, :taps] = weights
+    return padded.reshape(-1, GROUP, shape[1] // LANES, LANES)
+
+
+def _dense_weights(weights: Array) -> Array:
+    """In each group: channels 0 and 2 by turns, block by block; 1 and 3 from the last block."""
+    blocks = _blocks(weights).swapaxes(1, 2)
+    return np.stack([blocks[:, :, [0, 2]], blocks[:, ::-1][:, :, [1, 3]]], axis=1)
+
+
+def _scales_up(call: Call) -> str | None:
+    return "an output channel is scaled up" if (call.constants["shift"] > 0).any() else None
+
+
+def _layer(params: Mapping[str, int | float], channels: int, taps: int) -> dict[str, int | float]:
+    """The fields of a layer as tm_mve.h has them."""
+    return {
+        **_take(params, "out_zero act_min act_max"),
+        "out_c": channels,
+        "channels": channels,
+        "more": -(-taps // LANES) - 1,
+    }
+
+
+def _take(params: Mapping[str, int | float], names: str) -> dict[str, int | float]:
+    return {name: params[name] for name in names.split()}
+
+
+def conv_1x1_refusal(call: Call) -> str | None:
+    """Why a scalar CONV_2D call is not for the 1x1 kernel."""
+    p = call.params
+    if p["ker_h"] != 1 or p["ker_w"] != 1 or p["pad_h"] or p["pad_w"]:
+        return "its kernel is not 1x1"
+    if int(p["in_c"]) % LANES or p["group_in"] != p["in_c"]:
+        return f"its input channels are not one group of a multiple of {LANES}"
+    return _scales_up(call)
+
+
+def conv_1x1(call: Call) -> Call:
+    p = call.params
+    weights = call.constants["weights"].reshape(int(p["out_c"]), -1)
+    return replace(
+        call,
+        kernel="conv2d_s8_1x1__mve",
+        params={
+            **_layer(p, *weights.shape),
+            **_take(p, "in_w in_c out_w stride_h stride_w"),
+        },
+        constants=_groups(call, weights, _dense_weights(weights)),
+    )
+
+
+def conv_refusal(call: Call) -> str | None:
+    """Why a scalar CONV_2D call is not for the kernel of any window."""
+    if call.params["group_in"] != call.params["in_c"]:
+        return "it has several groups"
+    if call.params["dil_w"] != 1:
+        return "it is dilated along x"
+    return _scales_up(call)
+
+
+def conv(call: Call) -> Call:
+    p = {name: int(value) for name, value in call.params.items()}
+    column = p["ker_h"] * p["in_c"]
+    weights = call.constants["weights"].transpose(0, 2, 1, 3).reshape(p["out_c"], -1)
+    fitting = (COLUMN_BYTES // column - p["ker_w"]) // p["stride_w"] + 1
+    chunk = p["out_w"] if fitting >= p["out_w"] else max(fitting // 3 * 3, 1)
+    together = 1
+    if p["out_w"] == 1:
+        together = min(call.rows, max(COLUMN_BYTES // (p["ker_w"] * column) // 3 * 3, 1))
+    pack, spread = _spread(p["in_c"], column)
+    last = (chunk - 1) * p["stride_w"] * column + (together - 1) * p["ker_w"] * column
+    return replace(
+        call,
+        kernel="conv2d_s8__mve",
+        params={
+            **_layer(p, *weights.shape),
+            **_take(p, "in_h in_w in_c out_w ker_h ker_w"),
+            **_take(p, "stride_h stride_w dil_h pad_h pad_w"),
+            "chunk": chunk,
+            "together": together,
+            "pack": pack,
+            "in_zero": p["in_zero"],
+        },
+        constants={"spread": spread, **_groups(call, weights, _dense_weights(weights))},
+        scratch=last + max(p["ker_w"] * column, _round_up(weights.shape[1], LANES)),
+    )
+
+
+def _spread(channels: int, column: int) -> tuple[int, Array]:
+    """How many pixels of so few channels go into a vector, and where its bytes belong.
+
+    None where they are not narrow. A lane's offset is a byte.
+    """
+    pixels = 0 if channels >= LANES else min(LANES // channels, (255 - channels + 1) // column + 1)
+    lanes = np.arange(LANES)
+    offsets = lanes // channels * column + lanes % channels
+    return pixels, np.where(lanes < pixels * channels, offsets, 0).astype(np.uint8)
+
+
+def dense(call: Call) -> Call:
+    p = call.params
+    weights = call.constants["weights"]
+    in_n = int(p["in_n"])
+    return replace(
+        call,
+        kernel="fully_connected_s8__mve",
+        params={
+            **_layer(p, *weights.shape),
+            **_take(p, "batches in_n"),
+        },
+        constants=_groups(call, weights, _blocks(weights).swapaxes(1, 2)),
+        scratch=_round_up(in_n, LANES) if in_n % LANES else 0,
+    )
+
+
+def _words(call: Call) -> int:
+    """Words of four rows in the window of one channel."""
+    return -(-int(call.params["ker_h"]) // GROUP) * int(call.params["ker_w"])
+
+
+def depthwise_refusal(call: Call) -> str | None:
+    """Why a scalar DEPTHWISE_CONV_2D call is not for the MVE kernel."""
+    if call.params["depth_multiplier"] != 1:
+        return "its depth multiplier is not 1"
+    if _words(call) > GROUP:
+        return "its window is larger than 16 taps in columns of 4"
+    return _scales_up(call)
+
+
+def depthwise(call: Call) -> Call:
+    p = {name: int(value) for name, value in call.params.items()}
+    channels = _round_up(p["out_c"], GROUP)
+    weights = call.constants["weights"].reshape(p["ker_h"], p["ker_w"], p["out_c"])
+    fours = -(-p["ker_h"] // GROUP)
+    columns = (p["out_w"] - 1) * p["stride_w"] + (p["ker_w"] - 1) * p["dil_w"] + 1
+    together = min(call.rows, 3) if p["out_w"] == 1 else 1
+    fitting = WINDOW_BYTES // (together * fours * columns * GROUP)
+    piece = min(max(fitting // LANES * LANES, LANES), channels)
+    column = GROUP * piece
+    window = np.zeros(GROUP, np.int32)
+    taps = np.zeros((channels, GROUP, GROUP), np.int8)
+    places = [(four, x) for four in range(fours) for x in range(p["ker_w"])]
+    for word, (four, x) in enumerate(places):
+        rows = weights[four * GROUP : (four + 1) * GROUP, x]
+        taps[: p["out_c"], word, : len(rows)] = rows.T
+        window[word] = (four * columns + x * p["dil_w"]) * column
+    packed = taps.reshape(-1, GROUP, LANES)[:, [0, 2, 1, 3]]
+    return replace(
+        call,
+        kernel="depthwise_conv2d_s8__mve",
+        params={
+            **_layer(p, p["out_c"], LANES),
+            **_take(p, "in_h in_w out_w ker_h stride_h stride_w dil_h pad_h pad_w"),
+            "slice": piece,
+            "together": together,
+            "columns": columns,
+            "column": column,
+            "window_bytes": fours * columns * column,
+            "in_zero": p["in_zero"],
+        },
+        constants={
+            "window": window,
+            **_groups(call, weights.reshape(-1, p["out_c"]).T, packed),
+        },
+        # Behind the windows: the end of the last vector of four rows of 16 channels.
+        scratch=together * fours * columns * column + GROUP * LANES - GROUP,
+    )
+
+
+def add_refusal(call: Call) -> str | None:
+    """Why a scalar ADD call is not for the MVE kernel."""
+    p = call.params
+    if call.kernel != "add_s8":
+        return "it is not int8"
+    for operand in "ab":
+        together = p[f"{operand}_channel"] == 1 or p["channels"] == 1
+        if not together or (p[f"{operand}_column"] != p["channels"] and p["width"] != 1):
+            return "an operand is broadcast"
+    if max(p["a_shift"], p["b_shift"], p["out_shift"]) > 0:
+        return "it is scaled up"
+    return None
+
+
+def add(call: Call) -> Call:
+    """The operand of the larger scale, whose multiplier is 1/2, becomes `a`."""
+    p = {name: int(value) for name, value in call.params.items()}
+    swap = (p["a_multiplier"], p["a_shift"]) != (1 << 30, 0)
+    a, b = "ba" if swap else "ab"
+    return replace(
+        call,
+        kernel="add_s8__mve",
+        inputs=call.inputs[::-1] if swap else call.inputs,
+        in_place=tuple(1 - i for i in call.in_place) if swap else call.in_place,
+        params={
+            "count": p["width"] * p["channels"],
+            "a_minus": -p[f"{a}_zero"] << 19,
+            "b_minus": -p[f"{b}_zero"] << 20,
+            "b_multiplier": p[f"{b}_multiplier"],
+            "b_shift": p[f"{b}_shift"],
+            "b_away": int(p[f"{b}_shift"] < 0),
+            **_take(p, "out_multiplier out_shift out_zero act_min act_max"),
+            "out_away": int(p["out_shift"] < 0 and p["act_min"] < p["out_zero"]),
+        },
+    )
+
+
+def requantize_refusal(call: Call) -> str | None:
+    return None if call.kernel == "requantize_s8" else "it is not int8 to int8"
+
+
+def requantize(call: Call) -> Call:
+    p = call.params
+    return replace(
+        call,
+        kernel="requantize_s8__mve",
+        params={
+            **_take(p, "count in_zero out_zero multiplier act_min act_max"),
+            "left": max(p["shift"], 0),
+            "right": min(p["shift"], 0),
+            "away": int(p["shift"] < 0 and p["act_min"] < p["out_zero"]),
+        },
+    )
+
+
+def average_pool_refusal(call: Call) -> str | None:
+    taps = call.params["ker_h"] * call.params["ker_w"]
+    if taps > 255:
+        return f"the sum of {taps} taps needs more than 16 bits"
+    return f"{taps} taps are too few to pay" if taps < 9 else None
+
+
+Lower = Callable[[Node, Graph], Call]
+
+
+def _kernel(
+    name: str, scalar: Lower, lay_out: Callable[[Call], Call], refusal: Callable[[Call], str | None]
+) -> Kernel:
+    """A kernel that takes the call of the scalar one and lays its operands out anew."""
+    return Kernel(
+        name,
+        lambda node, graph: lay_out(scalar(node, graph)),
+        ISA,
+        lambda node, graph: refusal(scalar(node, graph)),
+    )
+
+
+def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:
+    return (
+        _kernel("conv2d_s8_1x1__mve", scalar, conv_1x1, conv_1x1_refusal),
+        _kernel("conv2d_s8__mve", scalar, conv, conv_refusal),
+    )
+
+
+def depthwise_kernel(scalar: Lower) -> Kernel:
+    return _kernel("depthwise_conv2d_s8__mve", scalar, depthwise, depthwise_refusal)
+
+
+def dense_kernel(scalar: Lower) -> Kernel:
+    return _kernel("fully_connected_s8__mve", scalar, dense, _scales_up)
+
+
+def add_kernel(scalar: Lower) -> Kernel:
+    return _kernel("add_s8__mve", scalar, add, add_refusal)
+
+
+def requantize_kernel(scalar: Lower) -> Kernel:
+    return _kernel("requantize_s8__mve", scalar, requantize, requantize_refusal)
+
+
+def average_pool_kernel(scalar: Lower) -> Kernel:
+    name = "average_pool2d_s8__mve"
+    return _kernel(name, scalar, lambda call: replace(call, kernel=name), average_pool_refusal)
+
+
+def max_pool_kernel(scalar: Lower) -> Kernel:
+    name = "max_pool2d_s8__mve"
+    return _kernel(name, scalar, lambda call: replace(call, kernel=name), lambda call: None)
