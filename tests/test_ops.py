@@ -21,10 +21,10 @@ SAMPLES = 40
 
 
 def cases(op: str) -> ModuleType:
-    """The cases of an operator: `case`, perhaps `litert_case`, and `ULPS`.
+    """The cases of an operator: `case`, perhaps `litert_case`, `ULPS` and `STEPS`.
 
     `ULPS` is how far a float32 result may lie from the reference's, in units in its last
-    place. It is 0 where none is given; int8 is always exact.
+    place; `STEPS` how far a drawn int8 result may. They are 0 where none is given.
     """
     return import_module(f"tests.ops.{op.lower()}")
 
@@ -34,7 +34,12 @@ def case(op: str, pick: Pick) -> bytes:
 
 
 def check_equal(
-    blob: bytes, seed: int, runs: int = 2, litert: bool = False, ulps: float = 0
+    blob: bytes,
+    seed: int,
+    runs: int = 2,
+    litert: bool = False,
+    ulps: float = 0,
+    steps: int = 0,
 ) -> None:
     """Run a model and its reference on the same inputs; float32 weights are welcome."""
     graph = tflite.parse(blob)
@@ -45,7 +50,8 @@ def check_equal(
         inputs = random_inputs(graph, rng)
         wants = oracle(inputs, len(graph.outputs))
         for got, want in zip(executor(inputs), wants, strict=True):
-            assert not differences(got, want, ulps), (differences(got, want, ulps), seed)
+            found = differences(got, want, ulps, steps)
+            assert not found, (found, seed)
 
 
 @pytest.mark.parametrize("op", sorted(OPS))
@@ -60,7 +66,8 @@ def test_samples_equal_tflm(op: str) -> None:
 @given(data=st.data())
 def test_drawn_cases_equal_tflm(op: str, data: st.DataObject) -> None:
     more = cases(op)
-    check_equal(case(op, Drawn(data)), seed=1, ulps=getattr(more, "ULPS", 0))
+    ulps, steps = getattr(more, "ULPS", 0), getattr(more, "STEPS", 0)
+    check_equal(case(op, Drawn(data)), seed=1, ulps=ulps, steps=steps)
 
 
 @pytest.mark.parametrize("op", sorted(OPS))
