@@ -66,7 +66,9 @@ def library() -> ctypes.CDLL:
     folder = Path(tempfile.mkdtemp(prefix="tinyml-kernels-"))
     lines = []
     for kernel in portable_kernels():
-        signature = re.search(rf"TM_KERNEL void {kernel}\((.*?)\)", _header(kernel), re.S)
+        signature = re.search(
+            rf"TM_(?:KERNEL|DRIVER) void {kernel}\((.*?)\)", _header(kernel), re.S
+        )
         assert signature, kernel
         parameters = " ".join(signature.group(1).split())
         names = [p.split()[-1].lstrip("*") for p in parameters.split(",")]

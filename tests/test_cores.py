@@ -14,7 +14,8 @@ from tinyml import tflite
 from tinyml.board import load_board
 from tinyml.ops import OPS
 
-CORES = ("mps2_an385", "mps2_an386", "mps3_an547")
+V6M = str(Path(__file__).parent / "boards" / "mps2_an385_v6m.toml")
+CORES = (V6M, "mps2_an385", "mps2_an386", "mps3_an547")
 VARIANT_CASES = 12
 CASES = 2
 
@@ -39,7 +40,7 @@ def sample(op: str, count: int) -> list[bytes]:
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("board", CORES)
+@pytest.mark.parametrize("board", CORES, ids=lambda b: Path(b).stem)
 def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> None:
     plain = [op for op in sorted(OPS) if not variants(op, board)]
     check_on_core(board, [blob for op in plain for blob in sample(op, CASES)], tmp_path)
@@ -47,7 +48,9 @@ def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> N
 
 @pytest.mark.qemu
 @pytest.mark.parametrize(
-    ("board", "op"), [(b, op) for b in CORES for op in sorted(OPS) if variants(op, b)]
+    ("board", "op"),
+    [(b, op) for b in CORES for op in sorted(OPS) if variants(op, b)],
+    ids=lambda value: Path(value).stem,
 )
 def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
     used = check_on_core(board, sample(op, VARIANT_CASES), tmp_path)

@@ -73,14 +73,15 @@ class Core:
 
 
 _DSP = frozenset({"dsp"})
-_T2 = frozenset({"thumb2"})
+_T1 = frozenset({"thumb"})
+_T2 = _T1 | {"thumb2"}
 _SINGLE = "fpv5-sp-d16"
 
 CORES: Mapping[str, Core] = {
     core.cpu: core
     for core in (
-        Core("cortex-m0", dwt=False),
-        Core("cortex-m0plus", dwt=False),
+        Core("cortex-m0", _T1, dwt=False),
+        Core("cortex-m0plus", _T1, dwt=False),
         Core("cortex-m3", _T2),
         Core("cortex-m4", _T2, isa=_DSP, fpus=("fpv4-sp-d16",)),
         Core("cortex-m7", _T2, isa=_DSP, fpus=(_SINGLE, "fpv5-d16")),

@@ -22,14 +22,19 @@ static inline int32_t tm_saturate8(int32_t x)
     return x;
 }
 
-/* tm_rescale(x, m, -n) + zero_point, saturated to int8, for n >= 1 and |x| < 2^30. The 2^31
- * below the addend rounds twice the product as the doubling high multiplication does; adding the
- * sign sends halves away from zero. */
+/* The upper word of 2 * x * m + 2^31 (twice the product, halves up), plus `high`. */
+static inline int32_t tm_mul_high_wide(int32_t x, int32_t m, int32_t high)
+{
+    int32_t low = INT32_MIN;
+    __asm__("smlal %0, %1, %2, %3" : "+r"(low), "+r"(high) : "r"(x * 2), "r"(m));
+    return high;
+}
+
+/* tm_rescale(x, m, -n) + zero_point, saturated to int8, for n >= 1 and |x| < 2^30: adding the sign
+ * sends halves away from zero. */
 static inline int32_t tm_requantize_wide(int32_t x, int32_t m, int32_t add, int32_t n)
 {
-    int32_t low = INT32_MIN, high = add + (x >> 31);
-    __asm__("smlal %0, %1, %2, %3" : "+r"(low), "+r"(high) : "r"(x * 2), "r"(m));
-    return tm_saturate8(high >> n);
+    return tm_saturate8(tm_mul_high_wide(x, m, add + (x >> 31)) >> n);
 }
 
 #define TM_WIDE_MACROS                                                                     \

@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Array, Tensor
+from ..graph import Array, Graph, Node, Tensor
+from ..quant import rescale
 from . import Call, Kernel, _dsp
 
+PORTABLE: frozenset[str] = frozenset()
+THUMB = frozenset({"thumb"})
 THUMB2 = frozenset({"thumb2"})
+_ADD_SHIFT = 20  # bits by which ADD raises its operands
 _COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
 _CONV = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
+_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min act_max".split()
 
 
 def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
@@ -118,7 +123,94 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
 
 
 def dense_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
-    return (_dsp.variant("fully_connected_s8__thumb2", scalar, dense_fits, dense_call, THUMB2),)
+    name = "fully_connected_s8"
+    return (
+        _dsp.variant(f"{name}__thumb2", scalar, dense_fits, dense_call, THUMB2),
+        _dsp.variant(f"{name}__thumb", scalar, dense_pairs_fits, dense_pairs_call, THUMB),
+    )
+
+
+def _split_constants(call: Call, weights: Array) -> Array:
+    """[channel][4] int32: bias, multiplier, addend and shift, as tm_split.h has them."""
+    table = _dsp.channel_constants(call, weights, _dsp.folded_bias(call, weights))
+    table[:, 2] += 1 << 14
+    return table.astype(np.int32)
+
+
+def _pairing_refusal(weights: Array) -> str | None:
+    """Whether two products may leave 16 bits: both weights of a pair are -128."""
+    flat = weights.reshape(len(weights), -1)
+    padded = np.pad(flat, ((0, 0), (0, flat.shape[1] % 2)))
+    worst = (padded[:, 0::2] == -128) & (padded[:, 1::2] == -128)
+    return "two weights of -128 in a pair" if worst.any() else None
+
+
+def conv_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    w = weights.data
+    return (
+        _conv_refusal(scalar)
+        or _dsp.scale_refusal(scalar, w)
+        or _pairing_refusal(w)
+        or _sum_refusal(scalar, w, 29)
+    )
+
+
+def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
+    """conv2d_s8__thumb in place of conv2d_s8."""
+    assert weights.data is not None
+    out_c, ker_h, ker_w, in_c = weights.shape
+    taps = ker_h * ker_w * in_c
+    width = -(-taps // 8) * 8
+    padded = np.pad(weights.data.reshape(out_c, taps), ((0, out_c % 2), (0, width - taps)))
+    fours = padded.reshape(-1, 2, width // 4, 4)[:, :, :, [1, 0, 3, 2]]
+    pixels = int(scalar.params["out_w"]) * scalar.rows
+    chunk = min(max(_COLUMN_BYTES // (2 * width), 4), pixels)
+    return replace(
+        scalar,
+        kernel="conv2d_s8__thumb",
+        params={
+            **{k: scalar.params[k] for k in (*_CONV, "act_min", "act_max")},
+            "run": ker_w * in_c,
+            "taps": taps,
+            "width": width,
+            "chunk": chunk,
+        },
+        constants={
+            "weights": np.ascontiguousarray(fours.transpose(0, 2, 1, 3)),
+            "channels": _split_constants(scalar, weights.data),
+        },
+        scratch=chunk * (2 * width + 8) + 4 * (2 + width) + width,
+    )
+
+
+def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    w = weights.data
+    return _dsp.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
+
+
+def dense_pairs_call(scalar: Call, weights: Tensor) -> Call:
+    """fully_connected_s8__thumb in place of fully_connected_s8."""
+    assert weights.data is not None
+    p = scalar.params
+    width = -(-weights.shape[1] // 16) * 16
+    padded = np.pad(weights.data, ((0, 0), (0, width - weights.shape[1])))
+    unsigned = (padded.astype(np.int16) + 128).astype(np.uint8)
+    words = unsigned.reshape(len(padded), -1, 4)[:, :, [1, 3, 0, 2]]
+    return replace(
+        scalar,
+        kernel="fully_connected_s8__thumb",
+        params={
+            **{k: p[k] for k in ("batches", "in_n", "out_n", "act_min", "act_max")},
+            "width": width,
+        },
+        constants={
+            "weights": np.ascontiguousarray(words).view("<i4").reshape(len(padded), -1),
+            "channels": _split_constants(scalar, weights.data),
+        },
+        scratch=2 * width + 16 * 4,
+    )
 
 
 def _by_channel(weights: Tensor) -> Array:
@@ -147,27 +239,93 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
     columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
     plane_w = max((columns - 1) * int(p["stride_w"]) + 3, int(p["pad_w"]) + int(p["in_w"]))
     rows = ((scalar.rows + 1) // 2 - 1) * int(p["stride_h"]) + 3
-    keep = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min act_max".split()
     return replace(
         scalar,
         kernel="depthwise_conv2d_s8_3x3__thumb2",
-        params={**{k: p[k] for k in keep}, "plane_w": plane_w},
+        params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
         constants={"channels": np.concatenate([_wide_constants(scalar, w, 23), taps], axis=1)},
         scratch=rows * plane_w * 4,
     )
 
 
+def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
+        return "a kernel other than 3x3"
+    w = _by_channel(weights)
+    if (w == -128).sum(axis=1).max() > 1:
+        return "two weights of -128 in a channel"
+    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 29)
+
+
+def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
+    """depthwise_conv2d_s8_3x3 in place of depthwise_conv2d_s8."""
+    w = _by_channel(weights)
+    p = {k: int(v) for k, v in scalar.params.items()}
+    plane_w = max((p["out_w"] - 1) * p["stride_w"] + 3, p["pad_w"] + p["in_w"])
+    rows = (scalar.rows - 1) * p["stride_h"] + 3
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8_3x3",
+        params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
+        constants={"weights": w, "channels": _split_constants(scalar, w)},
+        scratch=rows * plane_w * 4,
+    )
+
+
 def depthwise_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+    name = "depthwise_conv2d_s8_3x3"
     return (
-        _dsp.variant(
-            "depthwise_conv2d_s8_3x3__thumb2",
-            scalar,
-            depthwise_3x3_fits,
-            depthwise_3x3_call,
-            THUMB2,
-        ),
+        _dsp.variant(f"{name}__thumb2", scalar, depthwise_3x3_fits, depthwise_3x3_call, THUMB2),
+        _dsp.variant(name, scalar, depthwise_pairs_fits, depthwise_pairs_call, PORTABLE),
     )
 
 
 def conv_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
-    return (_dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),)
+    return (
+        _dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),
+        _dsp.variant("conv2d_s8__thumb", scalar, conv_pairs_fits, conv_pairs_call, THUMB),
+    )
+
+
+def _add_tables(call: Call) -> Call:
+    """add_s8_tables in place of add_s8."""
+    p = {k: int(v) for k, v in call.params.items()}
+    values = [(v << _ADD_SHIFT) for v in range(-128, 128)]
+
+    def raised(name: str) -> Array:
+        zero, m, shift = (p[f"{name}_{k}"] for k in ("zero", "multiplier", "shift"))
+        return np.array([rescale(v - (zero << _ADD_SHIFT), m, shift) for v in values], np.int32)
+
+    shift = -p["out_shift"]
+    return replace(
+        call,
+        kernel="add_s8_tables",
+        params={
+            "count": p["width"] * p["channels"],
+            "multiplier": p["out_multiplier"],
+            "addend": (1 << (shift - 1)) + (p["out_zero"] << shift) + (1 << 14),
+            "shift": shift,
+            "act_min": p["act_min"],
+            "act_max": p["act_max"],
+        },
+        constants={"a_raised": raised("a"), "b_raised": raised("b")},
+    )
+
+
+def add_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+    """add_s8__thumb2 takes what add_s8__dsp takes, and add_s8_tables the same."""
+    dsp = _dsp.add_kernel(scalar)
+
+    def thumb2(node: Node, graph: Graph) -> Call:
+        return replace(dsp.lower(node, graph), kernel="add_s8__thumb2")
+
+    def tables(node: Node, graph: Graph) -> Call:
+        return _add_tables(scalar(node, graph))
+
+    return (
+        Kernel("add_s8__thumb2", thumb2, isa=THUMB2, fits=dsp.fits),
+        Kernel("add_s8_tables", tables, fits=dsp.fits),
+    )

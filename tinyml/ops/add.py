@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, _dsp, _mve, activation_refusal, register
+from . import Call, Kernel, Op, _blocked, _broadcast, _dsp, _mve, activation_refusal, register
 
 _LEFT_SHIFT = 20
 
@@ -44,7 +44,12 @@ register(
     Op(
         "ADD",
         check,
-        (_mve.add_kernel(lower), _dsp.add_kernel(lower), Kernel("add_s8 / add_f32", lower)),
+        (
+            _mve.add_kernel(lower),
+            _dsp.add_kernel(lower),
+            *_blocked.add_kernels(lower),
+            Kernel("add_s8 / add_f32", lower),
+        ),
         _broadcast.read,
         options=11,
         resolver="AddAdd",
