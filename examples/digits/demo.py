@@ -1,6 +1,6 @@
 """Build, run and measure the digits model of train.py on an emulated STM32, and tell the result.
 
-    python examples/digits/demo.py build/digits
+python examples/digits/demo.py build/digits
 """
 
 from __future__ import annotations
