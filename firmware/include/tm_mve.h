@@ -77,13 +77,23 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
                      : "q0", "lr", "memory");
 }
 
-/* One block of taps for two channels and one or three pixels. */
+/* One block of taps for two channels and one to three pixels. */
 #define TM_MVE_DOT_1(multiply, at) \
     "vldrb.8 %q[t0], [%[w]], #16\n" \
     "vldrb.8 %q[t1], [%[a0]" at "\n" \
     multiply " %[s00], %q[t1], %q[t0]\n" \
     "vldrb.8 %q[t0], [%[w]], #16\n" \
     multiply " %[s01], %q[t1], %q[t0]\n"
+
+#define TM_MVE_DOT_2(multiply, at) \
+    "vldrb.8 %q[t0], [%[w]], #16\n" \
+    "vldrb.8 %q[t1], [%[a0]" at "\n" \
+    multiply " %[s00], %q[t1], %q[t0]\n" \
+    "vldrb.8 %q[t2], [%[a1]" at "\n" \
+    multiply " %[s10], %q[t2], %q[t0]\n" \
+    "vldrb.8 %q[t0], [%[w]], #16\n" \
+    multiply " %[s01], %q[t1], %q[t0]\n" \
+    multiply " %[s11], %q[t2], %q[t0]\n"
 
 #define TM_MVE_DOT_3(multiply, at) \
     "vldrb.8 %q[t0], [%[w]], #16\n" \
@@ -111,16 +121,14 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
 /* Two sums of each pixel into lanes `low` and `low` + 2. */
 #define TM_MVE_LANES_1(high, low) \
     "vmov %q[x0][" high "], %q[x0][" low "], %[s00], %[s01]\n"
+#define TM_MVE_LANES_2(high, low) \
+    TM_MVE_LANES_1(high, low) "vmov %q[x1][" high "], %q[x1][" low "], %[s10], %[s11]\n"
 #define TM_MVE_LANES_3(high, low) \
-    TM_MVE_LANES_1(high, low) \
-    "vmov %q[x1][" high "], %q[x1][" low "], %[s10], %[s11]\n" \
-    "vmov %q[x2][" high "], %q[x2][" low "], %[s20], %[s21]\n"
+    TM_MVE_LANES_2(high, low) "vmov %q[x2][" high "], %q[x2][" low "], %[s20], %[s21]\n"
 
 #define TM_MVE_EACH_1(op, rest) op " %q[x0], %q[x0], " rest "\n"
-#define TM_MVE_EACH_3(op, rest) \
-    TM_MVE_EACH_1(op, rest) \
-    op " %q[x1], %q[x1], " rest "\n" \
-    op " %q[x2], %q[x2], " rest "\n"
+#define TM_MVE_EACH_2(op, rest) TM_MVE_EACH_1(op, rest) op " %q[x1], %q[x1], " rest "\n"
+#define TM_MVE_EACH_3(op, rest) TM_MVE_EACH_2(op, rest) op " %q[x2], %q[x2], " rest "\n"
 
 /* 1 less for negative values that will be shifted: halves then go away from zero. */
 #define TM_MVE_AWAY(x) \
@@ -128,9 +136,15 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
     "vshr.s32 %q[t0], %q[t0], #31\n" \
     "vadd.i32 %q[" x "], %q[" x "], %q[t0]\n"
 #define TM_MVE_AWAY_1 TM_MVE_AWAY("x0")
+#define TM_MVE_AWAY_2 TM_MVE_AWAY("x0") TM_MVE_AWAY("x1")
 #define TM_MVE_AWAY_3 TM_MVE_AWAY("x0") TM_MVE_AWAY("x1") TM_MVE_AWAY("x2")
 
 #define TM_MVE_STORE_1 "vpst\nvstrbt.32 %q[x0], [%[to]], #4\n"
+#define TM_MVE_STORE_2 \
+    "add %[s10], %[to], %[s11]\n" \
+    "vpstt\n" \
+    "vstrbt.32 %q[x0], [%[to]], #4\n" \
+    "vstrbt.32 %q[x1], [%[s10]]\n"
 #define TM_MVE_STORE_3 \
     "add %[s10], %[to], %[s11]\n" \
     "add %[s11], %[s10]\n" \
@@ -139,7 +153,7 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
     "vstrbt.32 %q[x1], [%[s10]]\n" \
     "vstrbt.32 %q[x2], [%[s11]]\n"
 
-/* The sums x0.. of four channels of one or three pixels to int8, out_c apart. Results below
+/* The sums x0.. of four channels of one to three pixels to int8, out_c apart. Results below
  * out_zero are not rounded away from zero where a ReLU cuts them off. */
 #define TM_MVE_REQUANTIZE(pixels) \
     "vldrw.32 %q[t0], [%[w]], #16\n" \
@@ -162,6 +176,7 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
     "vctp.32 %[left]\n" \
     TM_MVE_STORE_##pixels
 #define TM_MVE_APART_1 "%[s01]"
+#define TM_MVE_APART_2 "%[s11]"
 #define TM_MVE_APART_3 "%[s11]"
 
 /* Channels 0 and 2 of a group over the taps forwards, then 1 and 3 backwards: so the addresses
@@ -176,7 +191,7 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
     "subs %[left], #4\n" \
     "bgt 1b\n"
 
-/* All channels of three pixels, whose taps lie `step` bytes apart, or of one. A vector of 16
+/* All channels of one to three pixels, whose taps lie `step` bytes apart. A vector of 16
  * weights is loaded once for all of them, so three pixels and two channels take 11 instructions
  * for 96 MACs; more sums than six find no registers. */
 TM_KERNEL void tm_mve_pixels(const struct tm_mve_layer *layer, const int8_t *taps, int32_t step,
@@ -199,6 +214,14 @@ TM_KERNEL void tm_mve_pixels(const struct tm_mve_layer *layer, const int8_t *tap
                            [x1] "=&w"(x1), [x2] "=&w"(x2)
                          : TM_MVE_STACK
                          : "lr", "cc", "memory");
+    else if (pixels == 2)
+        __asm__ volatile(TM_MVE_GROUPS(2)
+                         : [w] "+r"(w), [a0] "+r"(a0), [a1] "+r"(a1), [to] "+r"(to),
+                           [left] "+r"(left), [s00] "=&r"(s00), [s01] "=&r"(s01),
+                           [s10] "=&r"(s10), [s11] "=&r"(s11), [t0] "=&w"(t0), [t1] "=&w"(t1),
+                           [t2] "=&w"(t2), [x0] "=&w"(x0), [x1] "=&w"(x1)
+                         : TM_MVE_STACK
+                         : "lr", "cc", "memory");
     else
         __asm__ volatile(TM_MVE_GROUPS(1)
                          : [w] "+r"(w), [a0] "+r"(a0), [to] "+r"(to), [left] "+r"(left),
@@ -216,7 +239,9 @@ TM_MVE_SHARED void tm_mve_dense(const struct tm_mve_layer *layer, const int8_t *
 {
     for (; count >= 3; count -= 3, a += 3 * step, to += 3 * layer->out_c)
         tm_mve_pixels(layer, a, step, to, 3);
-    for (; count > 0; count--, a += step, to += layer->out_c)
+    if (count == 2)
+        tm_mve_pixels(layer, a, step, to, 2);
+    else if (count == 1)
         tm_mve_pixels(layer, a, step, to, 1);
 }
 

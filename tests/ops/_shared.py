@@ -50,6 +50,18 @@ def plain_3x3(pick: Pick) -> dict[str, object]:
     }
 
 
+def tall(pick: Pick) -> dict[str, object]:
+    """A kernel over the rows of a single column, as one-dimensional layers have."""
+    padding = pick.choice([SAME, VALID, VALID])
+    kernel, stride = (pick.integer(1, 13), 1), (pick.integer(1, 2), 1)
+    size = kernel[0] + pick.integer(0, 9), 1
+    out = tuple(window_sizes(size[i], kernel[i], stride[i], 1, padding) for i in (0, 1))
+    return {
+        **{"padding": padding, "stride": stride, "kernel": kernel, "dilation": (1, 1)},
+        **{"size": size, "out": out},
+    }
+
+
 def weighted(
     pick: Pick, m: ModelFile, x: int, shape: tuple[int, ...], axis: int, taps: int
 ) -> tuple[list[int], float]:

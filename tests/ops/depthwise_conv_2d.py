@@ -11,6 +11,8 @@ from . import _shared
 def case(pick: Pick, floats: bool = False) -> bytes:
     g = _shared.window(pick, dilated=True)
     channels, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3])
+    if g["kernel"] != (3, 3) and pick.integer(0, 1):
+        g, channels, multiplier = _shared.tall(pick), pick.choice([16, 20, 24]), 1
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
     taps = g["kernel"][0] * g["kernel"][1]

@@ -77,22 +77,29 @@ def conv_1x1_refusal(call: Call) -> str | None:
     p = call.params
     if p["ker_h"] != 1 or p["ker_w"] != 1 or p["pad_h"] or p["pad_w"]:
         return "its kernel is not 1x1"
-    if int(p["in_c"]) % LANES or p["group_in"] != p["in_c"]:
-        return f"its input channels are not one group of a multiple of {LANES}"
+    if p["group_in"] != p["in_c"]:
+        return "it has several groups"
     return _scales_up(call)
 
 
 def conv_1x1(call: Call) -> Call:
-    p = call.params
-    weights = call.constants["weights"].reshape(int(p["out_c"]), -1)
+    p = {name: int(value) for name, value in call.params.items()}
+    weights = call.constants["weights"].reshape(p["out_c"], -1)
+    step = p["stride_w"] * p["in_c"]
+    taps = _round_up(p["in_c"], LANES)
+    # Pixels whose taps end behind the last byte of a row, or of the image.
+    behind = (p["out_w"] - 1) * step + taps - p["in_w"] * p["in_c"]
+    tail = -(-max(behind, 0) // step)
     return replace(
         call,
         kernel="conv2d_s8_1x1__mve",
         params={
             **_layer(p, *weights.shape),
             **_take(p, "in_w in_c out_w stride_h stride_w"),
+            "tail": tail,
         },
         constants=_groups(call, weights, _dense_weights(weights)),
+        scratch=(tail - 1) * step + taps if tail else 0,
     )
 
 
@@ -180,10 +187,11 @@ def depthwise(call: Call) -> Call:
     weights = call.constants["weights"].reshape(p["ker_h"], p["ker_w"], p["out_c"])
     fours = -(-p["ker_h"] // GROUP)
     columns = (p["out_w"] - 1) * p["stride_w"] + (p["ker_w"] - 1) * p["dil_w"] + 1
-    together = min(call.rows, 3) if p["out_w"] == 1 else 1
+    together = min(call.rows, 3) if p["out_w"] == p["in_w"] == 1 and columns == 1 else 1
     fitting = WINDOW_BYTES // (together * fours * columns * GROUP)
     piece = min(max(fitting // LANES * LANES, LANES), channels)
-    column = GROUP * piece
+    # Windows woven together must not reach into one another with the ends of vectors.
+    column = GROUP * _round_up(piece, LANES if together > 1 else GROUP)
     window = np.zeros(GROUP, np.int32)
     taps = np.zeros((channels, GROUP, GROUP), np.int8)
     places = [(four, x) for four in range(fours) for x in range(p["ker_w"])]
