@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from tinyml.passes.same_bytes import drop_same_bytes
 from tinyml.passes.shapes import fold_shapes
 from tinyml.passes.unused import drop_unused
 from tinyml.plan import make_plan
+from tinyml.quant import activation_range
 
 CORES = ("mps2_an385", "mps2_an386", "mps3_an547")
 
@@ -406,6 +408,47 @@ def test_a_shape_that_is_an_output_is_computed_on_the_device() -> None:
     m.op("SHAPE", [x], [y], "ShapeOptions", outType=2)
     graph = tflite.parse(m.finish())
     assert fold_shapes(graph) is graph
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_a_convolution_into_a_single_value_is_refused(depthwise: bool) -> None:
+    m = ModelFile()
+    x = m.input((1, 2, 2, 1), scale=0.1)
+    w = m.constant(np.ones((1, 2, 2, 1), np.int8), scale=0.1)
+    y = m.output((), scale=0.1)
+    name, kind = ("DEPTHWISE_CONV_2D", "DepthwiseConv2D") if depthwise else ("CONV_2D", "Conv2D")
+    more = {"depthMultiplier": 1} if depthwise else {}
+    options = {"padding": VALID, "strideH": 1, "strideW": 1, **more}
+    m.op(name, [x, w], [y], f"{kind}Options", **options)
+    with pytest.raises(ModelError, match="four-dimensional"):
+        aot.plan(tflite.parse(m.finish()))
+
+
+def test_weights_of_one_value_are_refused() -> None:
+    m = ModelFile()
+    x = m.input((1, 2, 2, 1), scale=0.1)
+    w, b = m.constant(np.array(1, np.int8), scale=0.1), m.constant(np.zeros(1, np.int32))
+    y = m.output((1, 2, 2, 1), scale=0.1)
+    m.op("CONV_2D", [x, w, b], [y], "Conv2DOptions", padding=VALID, strideH=1, strideW=1)
+    with pytest.raises(ModelError, match="its weights have the shape"):
+        aot.plan(tflite.parse(m.finish()))
+
+
+def test_a_bound_beyond_all_numbers_is_no_bound() -> None:
+    assert activation_range("RELU6", 1e-45, 0) == (0, 127)
+    assert activation_range("RELU_N1_TO_1", 1e-45, 3) == (-128, 127)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_models_are_simplified_or_refused(data: st.DataObject) -> None:
+    """No rewrite crashes on what a damaged file may say."""
+    draw = data.draw(st.sampled_from([free_batch, trio, padding, constants, requantized]))
+    blob = bytearray(draw(Seeded(data.draw(st.integers(0, 20)))))
+    for _ in range(data.draw(st.integers(1, 3))):
+        blob[data.draw(st.integers(8, len(blob) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(ModelError):
+        aot.plan(tflite.parse(bytes(blob)))
 
 
 @pytest.mark.parametrize(

@@ -312,32 +312,21 @@ def quantize(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite file.")], as_json: JsonOption = False
+    model: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    layers: Annotated[bool, typer.Option("--layers", help="List every layer.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show operators, shapes, MACs, memory over time, and the boards a model fits."""
-    from . import flow, report, tflite
+    """Show operators, MACs, weights, what each engine supports, RAM over time, boards that fit."""
+    from . import report
     from .board import list_boards
-    from .engines import aot
+    from .overview import overview
 
-    graph = tflite.load(model)
-    refusals = [r for node in graph.nodes for r in aot.refusals_of(node, graph)]
-    plan = None if refusals else aot.plan(graph)
-    fits = flow.boards_that_fit(plan, list_boards()) if plan else []
+    found = overview(model, list_boards())
     if as_json:
-        ops = [{"op": n.op, "label": n.label, "outputs": list(n.outputs)} for n in graph.nodes]
-        _print_json(
-            {
-                "operators": ops,
-                "not_supported": refusals,
-                "plan": plan.to_json() if plan else None,
-                "fits": {b.name: ok for b, ok in fits},
-            }
-        )
+        _print_json({**found.to_json(), "not_supported": list(found.engines[0].reasons)})
     else:
-        out.print(report.inspect(model.name, graph, refusals, plan))
-        if plan:
-            out.print(report.fits(fits))
-    if refusals:
+        out.print(report.overview(found, layers=layers))
+    if found.engines[0].reasons:
         raise typer.Exit(1)
 
 

@@ -51,10 +51,12 @@ def activation_range(
     low, high = _RANGES[activation]
     # The quotient is taken in float32, as TFLite does.
     step = np.float32(scale)
-    if low > -math.inf:
-        lo = max(lo, zero_point + round_half_away(float(np.float32(low) / step)))
-    if high < math.inf:
-        hi = min(hi, zero_point + round_half_away(float(np.float32(high) / step)))
+    with np.errstate(over="ignore"):
+        first, last = float(np.float32(low) / step), float(np.float32(high) / step)
+    if first > -math.inf:  # also where the quotient itself is beyond all numbers
+        lo = max(lo, zero_point + round_half_away(first))
+    if last < math.inf:
+        hi = min(hi, zero_point + round_half_away(last))
     return lo, hi
 
 

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from .board import Board
     from .doctor import Finding
     from .flow import Built
-    from .graph import Graph
     from .ledger import Ledger
-    from .plan import Plan
+    from .overview import Overview
     from .ports import PortInfo
     from .quality import Report
     from .results import Run
 
 _BAR = 40
 _LAYERS = 20
+_REASONS = 5
+_COLUMNS = ("operator", "count", "types", "largest output", "MACs", "weights")
 
 
 def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
@@ -157,47 +158,68 @@ def quality(found: Report) -> RenderableType:
     return Group(table, *(Text(printable(line, 400)) for line in lines))
 
 
-def inspect(name: str, graph: Graph, refusals: Sequence[str], plan: Plan | None) -> RenderableType:
-    """Operators, inputs, outputs, what cannot be compiled, and RAM over the schedule."""
-    table = _table(name, "operator", "layer", "output", "type", "MACs", right=("MACs",))
-    steps = {s.node.outputs[0]: s for s in plan.steps} if plan else {}
-    for node in graph.nodes:
-        out = graph.outs(node)[0]
-        step = steps.get(node.outputs[0])
-        macs = number(step.macs) if step and step.macs else ""
-        shape = "x".join(map(str, out.shape))
-        _row(table, node.op, node.label, shape, out.dtype.name, macs)
-    parts: list[RenderableType] = [table]
-    for kind, names, keys in (
-        ("input", graph.input_names, graph.inputs),
-        ("output", graph.output_names, graph.outputs),
-    ):
-        for n, key in zip(names, keys, strict=True):
-            t = graph.tensors[key]
-            quant = "" if t.quant is None else f", scale {t.scale:.6g}, zero point {t.zero_point}"
-            parts.append(Text(f"{kind} {n}: {'x'.join(map(str, t.shape))} {t.dtype.name}{quant}"))
-    parts += [Text(f"not supported: {r}", style="red") for r in refusals]
-    if plan is not None:
-        parts.append(Text(f"MACs {number(plan.macs)}, weights {number(plan.weight_bytes)} bytes"))
-        parts.append(ram_over_time(plan))
-    return Group(*parts)
+def overview(found: Overview, *, layers: bool = False) -> RenderableType:
+    """One screen: operators, ends, engines, RAM over time, boards. With `layers`, those too."""
+    table = _table(found.name, *_COLUMNS, right=("count", "MACs", "weights"))
+    for k in found.kinds:
+        cells = ("; ".join(k.types), _shape(k.shape), _some(k.macs), _some(k.weights))
+        _row(table, k.op, k.count, *cells)
+    table.add_section()
+    total = number(sum(k.count for k in found.kinds))
+    _row(table, "", total, "", "", number(found.macs), number(sum(k.weights for k in found.kinds)))
+    parts: list[RenderableType] = [_layer_table(found), table] if layers else [table]
+    for p in found.ports:
+        quant = "" if p.scale is None else f", scale {p.scale:.6g}, zero point {p.zero_point}"
+        parts.append(_line(f"{p.kind} {p.name}: {_shape(p.shape)} {p.dtype}{quant}"))
+    for engine in found.engines:
+        if not engine.reasons:
+            parts.append(_line(f"engine {engine.name}: supported, {engine.note}", "green"))
+        for reason in engine.reasons[:_REASONS]:
+            parts.append(_line(f"engine {engine.name}: not supported: {reason}", "red"))
+        if len(engine.reasons) > _REASONS:
+            rest = len(engine.reasons) - _REASONS
+            parts.append(_line(f"engine {engine.name}: and {rest} more; --json has them all"))
+        if engine.hint:
+            parts.append(_line(f"  {engine.hint}"))
+    return Group(*parts, _ram_over_time(found), _line(_fitting(found)))
 
 
-def ram_over_time(plan: Plan) -> RenderableType:
-    """Live bytes at each item of the schedule as bars."""
-    table = _table(
-        f"RAM: arena {number(plan.arena)} bytes, lower bound {number(plan.lower_bound)}",
-        "item",
-        "live bytes",
-        "",
-        right=("item", "live bytes"),
-    )
-    live = plan.live_bytes()
-    names = ["inputs", *(i.steps[-1].node.label for i in plan.schedule), "outputs"]
-    for label, value in zip(names, live, strict=True):
-        bar = "█" * round(_BAR * value / max(*live, 1))
-        _row(table, label, number(value), bar)
+def _line(text: str, style: str = "") -> Text:
+    return Text(printable(text, 400), style=style)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _some(value: int) -> str:
+    return number(value) if value else ""
+
+
+def _layer_table(found: Overview) -> Table:
+    table = _table("layers", "layer", "operator", "types", "output", "MACs", "weights")
+    for x in found.layers:
+        _row(table, x.label, x.op, x.types, _shape(x.shape), _some(x.macs), _some(x.weights))
     return table
+
+
+def _ram_over_time(found: Overview) -> RenderableType:
+    """Live bytes as bars, layer by layer, or by several where there are many."""
+    title = f"RAM: arena {number(found.arena or 0)} bytes, lower bound {number(found.peak)}"
+    if found.arena is None:
+        title = f"RAM: at least {number(found.peak)} bytes for tensors"
+    table = _table(title, "while", "live bytes", "", right=("live bytes",))
+    most = max((m.bytes for m in found.ram), default=1)
+    for m in found.ram:
+        _row(table, m.label, number(m.bytes), "█" * round(_BAR * m.bytes / max(most, 1)))
+    return table
+
+
+def _fitting(found: Overview) -> str:
+    yes = ", ".join(name for name, fits in found.fits.items() if fits)
+    no = ", ".join(name for name, fits in found.fits.items() if not fits)
+    what = "weights, arena, stack" if found.arena is not None else "weights and tensors at least"
+    return f"fits ({what}): {yes or 'none'}" + (f"; not: {no}" if no else "")
 
 
 def boards(rows: Sequence[Board]) -> RenderableType:
@@ -221,12 +243,6 @@ def board_json(b: Board) -> dict[str, Any]:
         "emulator": b.emulator.machine if b.emulator else None,
         "verified": list(b.verified),
     }
-
-
-def fits(rows: Sequence[tuple[Board, bool]]) -> RenderableType:
-    yes = ", ".join(b.name for b, ok in rows if ok)
-    no = ", ".join(b.name for b, ok in rows if not ok)
-    return Text(f"fits (weights, arena, stack): {yes or 'none'}" + (f"; not: {no}" if no else ""))
 
 
 def ports(rows: Sequence[PortInfo]) -> RenderableType:

@@ -97,6 +97,8 @@ def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
     weights, bias = ins[1], ins[2] if len(ins) > 2 else None
     if weights is None or weights.data is None:
         return ["its weights are computed, not constant"]
+    if len(weights.shape) <= axis:
+        return [f"its weights have the shape {weights.shape}"]
     if ins[0] is not None and ins[0].dtype == np.float32:
         if weights.dtype != np.float32:
             return [f"its weights are {weights.dtype.name} where its input is float32"]

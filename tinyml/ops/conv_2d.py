@@ -56,8 +56,8 @@ def check(node: Node, graph: Graph) -> list[str]:
         return refusals
     x, w, y = _tensors(node, graph)
     a = node.attrs
-    if len(w.shape) != 4 or len(x.shape) != 4:
-        return ["its weights or input are not four-dimensional"]
+    if any(len(t.shape) != 4 for t in (x, w, y)):
+        return ["its weights, input and output are not all four-dimensional"]
     groups, rest = divmod(x.shape[3], w.shape[3])
     if rest or w.shape[0] % max(groups, 1) or y.shape[-1] != w.shape[0]:
         return [f"its weights {w.shape} do not belong to {x.shape[3]} input channels"]

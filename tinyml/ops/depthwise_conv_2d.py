@@ -57,8 +57,8 @@ def check(node: Node, graph: Graph) -> list[str]:
         return refusals
     x, w, y = _tensors(node, graph)
     a = node.attrs
-    if len(w.shape) != 4 or len(x.shape) != 4 or w.shape[0] != 1:
-        return ["its weights or input are not four-dimensional"]
+    if any(len(t.shape) != 4 for t in (x, w, y)) or w.shape[0] != 1:
+        return ["its weights, input and output are not all four-dimensional"]
     if y.shape[-1] != w.shape[3] or x.shape[3] * a.multiplier != w.shape[3]:
         return [
             f"its weights {w.shape} do not belong to {x.shape[3]} input channels "

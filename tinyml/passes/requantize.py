@@ -52,6 +52,7 @@ def _table(node: Node, graph: Graph) -> Table:
 def _through_float(x: Tensor, y: Tensor) -> Table:
     """DEQUANTIZE and QUANTIZE of each byte, in float32 as the kernels have it."""
     step, out = np.float32(x.scale), np.float32(y.scale)
-    quotients = (float(step * np.float32(q - x.zero_point) / out) for q in BYTES)
+    with np.errstate(over="ignore"):
+        quotients = [float(step * np.float32(q - x.zero_point) / out) for q in BYTES]
     found = [round_half_away(max(-1024.0, min(1024.0, v))) + y.zero_point for v in quotients]
     return np.clip(np.array(found, np.int64), -128, 127)

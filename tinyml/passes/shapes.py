@@ -53,7 +53,7 @@ def _value(node: Node, graph: Graph) -> Array | None:
         sizes = None if ins[0] is None else np.array(ins[0].shape, y.dtype)
         return sizes if sizes is not None and sizes.shape == y.shape else None
     values = [t.data for t in ins if t is not None and t.data is not None]
-    if len(values) != len(ins) or any(v.dtype.kind != "i" for v in values):
+    if len(values) != len(ins) or any(v.dtype.kind != "i" or v.size > _MOST for v in values):
         return None
     try:
         if node.op in _VIEWS:
