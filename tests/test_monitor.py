@@ -385,6 +385,8 @@ def test_control_c_ends_a_monitor_with_its_table(board, tmp_path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Started in the background of a script, this test would hand down that it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -393,7 +395,10 @@ def test_control_c_ends_a_monitor_with_its_table(board, tmp_path) -> None:
                 break
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=20)
+    try:
+        out, err = child.communicate(timeout=20)
+    finally:
+        child.kill()
     assert child.returncode == 0, err
     assert "toy on nucleo_f446re" in out and "log: m.log" in err
 
