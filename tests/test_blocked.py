@@ -28,7 +28,13 @@ def dense(weights: np.ndarray, bias: int = 0) -> tuple[Call, Tensor]:
         (),
         (),
         rows=1,
-        params={"in_n": weights.shape[1], "in_zero": 0, "out_zero": 0},
+        params={
+            "in_n": weights.shape[1],
+            "in_zero": 0,
+            "out_zero": 0,
+            "act_min": -128,
+            "act_max": 127,
+        },
         constants={
             "bias": np.full(outputs, bias, np.int32),
             "multiplier": np.full(outputs, 1 << 30, np.int32),
@@ -59,3 +65,11 @@ def test_sums_that_leave_their_field_are_refused() -> None:
     assert "24 bits" in str(_blocked.dense_fits(low, weights))
     above = replace(low, constants={**low.constants, "bias": low.constants["bias"] + 1})
     assert _blocked.dense_fits(above, weights) is None
+
+
+def test_a_channel_that_cannot_leave_one_value_is_not_refused() -> None:
+    call, _ = dense(np.array([[3, -2, 1]]))
+    scale = {"bias": np.array([12 << 19], np.int32), "shift": np.array([-18], np.int32)}
+    far = replace(call, constants={**call.constants, **scale})
+    assert "23 bits" in str(_blocked._sum_refusal(far, np.array([[127] * 99]), 23))
+    assert _blocked._sum_refusal(far, np.array([[3, -2, 1]]), 23) is None

@@ -175,8 +175,8 @@ tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, 
         "add    lr, r0, r12\n\t"
         "str    lr, [sp]\n\t"
         "rsb    r12, r12, #0\n\t"
-        "and    r12, r12, #7\n\t"
-        "mov    lr, #44\n\t" /* bytes of one of the eight */
+        "and    r12, r12, #3\n\t"
+        "mov    lr, #44\n\t" /* bytes of one of the four */
         "mul    r12, r12, lr\n\t"
         "adr    lr, 1f\n\t"
         "add    lr, lr, r12\n\t"
@@ -202,7 +202,7 @@ tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, 
         "ldr    pc, [sp, #4]\n\t"
         ".p2align 2\n"
         "1:\n\t"
-        ".rept 8\n\t"
+        ".rept 4\n\t"
         "ldrsb  r10, [r0], #1\n\t"
         "ldr    r12, [r1], #4\n\t"
         "and    lr, r12, r11\n\t"

@@ -1,7 +1,7 @@
 /* conv2d_s8 for Cortex-M3: columns of four pixels, pairs of channels (tm_thumb2.h).
  * The zero point of the input is part of the biases; padding is filled with it.
  * Cortex-M3, emulated instructions of ResNet-8: 67.5 M with conv2d_s8, 15.7 M with this.
- * Text: 650 bytes shared, and about 900 for each layer, or once where the build is compact.
+ * Text: 650 bytes shared, and about 800 for each layer, or once where the build is compact.
  * scratch: `chunk` pixels * taps * 2 bytes of columns, then 4 * run bytes for taps at the border. */
 #ifndef TM_KERNELS_CONV2D_S8__THUMB2_H
 #define TM_KERNELS_CONV2D_S8__THUMB2_H
@@ -51,6 +51,7 @@ TM_DRIVER void conv2d_s8__thumb2(const struct conv2d_s8__thumb2 *p, int32_t y0, 
             int32_t *column = columns;
             for (int32_t i = 0; i < pixels; i += 4) {
                 int32_t iy[4], ix[4];
+#pragma GCC unroll 1
                 for (int32_t k = 0; k < 4; k++) {
                     iy[k] = y * p->stride_h - p->pad_h;
                     ix[k] = x * p->stride_w - p->pad_w;
@@ -59,6 +60,7 @@ TM_DRIVER void conv2d_s8__thumb2(const struct conv2d_s8__thumb2 *p, int32_t y0, 
                 }
                 for (int32_t ky = 0; ky < p->ker_h; ky++) {
                     const int8_t *from[4];
+#pragma GCC unroll 1
                     for (int32_t k = 0; k < 4; k++)
                         from[k] =
                             conv2d_s8__thumb2_row(p, in, iy[k] + ky, ix[k], border + k * p->run);

@@ -21,11 +21,7 @@ _DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min
 
 def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
     """Whether a sum, bias and all, may leave `bits` bits, whatever the input."""
-    wide = weights.reshape(len(weights), -1).astype(np.int64)
-    bias = _dsp.folded_bias(call, weights)
-    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
-    high = bias + 127 * positive + 128 * negative
-    low = bias - 128 * positive - 127 * negative
+    low, high = _dsp.sum_range(call, weights)
     live = ~_dsp.still_channels(call, weights)
     most = np.maximum(high, -low)[live]
     if len(most) and most.max() >= 1 << (bits - 1):

@@ -19,13 +19,26 @@ _MOST_SHIFT = 20
 def still_channels(call: Call, weights: Array) -> Array:
     """Which channels (rows of `weights`) give one value whatever the input: dead ones.
 
-    All their weights are zero, or no sum reaches half a step of the output.
+    All their weights are zero, or the least and the largest sum give the same.
     """
-    sums = _largest_sums(call, weights)
-    shift = -call.constants["shift"].astype(np.int64)
-    tiny = sums < np.left_shift(np.int64(1), np.clip(shift - 1, 0, 62))
-    dead = ~weights.reshape(len(weights), -1).any(axis=1)
-    return np.asarray(dead | (tiny & (shift > _MOST_SHIFT)))
+    low, high = sum_range(call, weights)
+    scales = zip(*(call.constants[k].tolist() for k in ("multiplier", "shift")), strict=True)
+    bounds = [int(call.params[k]) - int(call.params["out_zero"]) for k in ("act_min", "act_max")]
+    still = [not row.any() for row in weights.reshape(len(weights), -1)]
+    for c, (multiplier, shift) in enumerate(scales):
+        if shift <= 0 and -(1 << 31) <= low[c] and high[c] < 1 << 31:  # monotonic: nothing wraps
+            ends = [rescale(int(s), multiplier, shift) for s in (low[c], high[c])]
+            still[c] |= len({min(max(e, bounds[0]), bounds[1]) for e in ends}) == 1
+    return np.array(still, bool)
+
+
+def sum_range(call: Call, weights: Array) -> tuple[Array, Array]:
+    """The least and the largest bias plus sum of products of each channel, int64."""
+    wide = weights.reshape(len(weights), -1).astype(np.int64)
+    bias = folded_bias(call, weights)
+    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
+    low = bias - 128 * positive - 127 * negative
+    return low, np.asarray(bias + 127 * positive + 128 * negative)
 
 
 def _largest_sums(call: Call, weights: Array) -> Array:
