@@ -65,7 +65,7 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-static inline void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
+TM_DRIVER void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
 {
     if (lo <= -128 && hi >= 127)
         return;

@@ -175,8 +175,8 @@ tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, 
         "add    lr, r0, r12\n\t"
         "str    lr, [sp]\n\t"
         "rsb    r12, r12, #0\n\t"
-        "and    r12, r12, #3\n\t"
-        "mov    lr, #44\n\t" /* bytes of one of the four */
+        "and    r12, r12, #7\n\t"
+        "mov    lr, #44\n\t" /* bytes of one of the eight */
         "mul    r12, r12, lr\n\t"
         "adr    lr, 1f\n\t"
         "add    lr, lr, r12\n\t"
@@ -202,7 +202,7 @@ tm_wide_1x8(const int8_t *inputs, const int32_t *weights, const int32_t *table, 
         "ldr    pc, [sp, #4]\n\t"
         ".p2align 2\n"
         "1:\n\t"
-        ".rept 4\n\t"
+        ".rept 8\n\t"
         "ldrsb  r10, [r0], #1\n\t"
         "ldr    r12, [r1], #4\n\t"
         "and    lr, r12, r11\n\t"
@@ -361,17 +361,19 @@ static inline void tm_wide_pixels(const int32_t *columns, int32_t pixels, const 
                                   const int32_t *pairs, int32_t taps, int8_t *out, int32_t out_c)
 {
     for (int32_t c = 0; c < out_c; c += 2, pairs += 10, weights += 2 * taps) {
-        const int32_t whole = c + 1 < out_c ? pixels / 4 : 0;
-        if (whole)
-            tm_wide_4x2(columns, weights, pairs, out + c, taps, out_c, whole);
-        for (int32_t i = 4 * whole; i < pixels; i += 4) { /* not all of these may be stored */
-            int8_t some[8];
-            tm_wide_4x2(columns + i / 4 * 2 * taps, weights, pairs, some, taps, 2, 1);
-            for (int32_t k = 0; k < tm_min(pixels - i, 4); k++) {
-                out[(i + k) * out_c + c] = some[2 * k];
-                if (c + 1 < out_c)
-                    out[(i + k) * out_c + c + 1] = some[2 * k + 1];
+        const int32_t two = c + 1 < out_c;
+        for (int32_t i = 0; i < pixels;) {
+            const int32_t groups = two ? (pixels - i) / 4 : 0;
+            int8_t some[8]; /* where not all may be stored */
+            int8_t *to = out + i * out_c + c;
+            tm_wide_4x2(columns + i / 2 * taps, weights, pairs, groups ? to : some, taps,
+                        groups ? out_c : 2, groups ? groups : 1);
+            for (int32_t k = 0; !groups && k < tm_min(pixels - i, 4); k++, to += out_c) {
+                to[0] = some[2 * k];
+                if (two)
+                    to[1] = some[2 * k + 1];
             }
+            i += groups ? 4 * groups : 4;
         }
     }
 }
