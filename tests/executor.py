@@ -161,6 +161,9 @@ class Executor:
     def _call(self, step: Step, y0: int, y1: int, batch: int) -> None:
         ins = [self._view(step, n, batch, output=False) for n in step.call.inputs]
         outs = [self._view(step, n, batch, output=True) for n in step.call.outputs]
+        state = self.plan.state(step)
+        if state is not None and state.offset is not None:
+            outs.append(_View(self.arena.ctypes.data + state.offset, 0, 0))
         if step.call.variadic:
             ins, outs = [(_View * len(ins))(*ins)], [(_View * len(outs))(*outs)]
         offset = self.plan.scratch(step)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 
 TYPES = {
     "float32": schema.TensorType.FLOAT32,
@@ -15,6 +16,8 @@ TYPES = {
     "int16": schema.TensorType.INT16,
     "int64": schema.TensorType.INT64,
     "uint8": schema.TensorType.UINT8,
+    "uint32": schema.TensorType.UINT32,
+    "uint64": schema.TensorType.UINT64,
     "bool": schema.TensorType.BOOL,
     "resource": schema.TensorType.RESOURCE,
 }
@@ -89,6 +92,7 @@ class ModelFile:
         custom: str = "",
         **values: object,
     ) -> None:
+        """One operator; the values of a CUSTOM one make its flexbuffer."""
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, name)
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
@@ -97,6 +101,8 @@ class ModelFile:
         node = schema.OperatorT()
         node.opcodeIndex = len(self.model.operatorCodes)
         node.inputs, node.outputs = list(inputs), list(outputs)
+        if custom and values:
+            node.customOptions = np.frombuffer(flexbuffers.Dumps(values), np.uint8)
         if options:
             node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
             node.builtinOptions = getattr(schema, options + "T")()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 
 from tests.pick import Seeded
+from tests.test_ops import cases
 from tinyml import tflite
-from tinyml.engines._tflm_ops import VERSIONS
-from tinyml.operatorpage import COLUMNS, OTHERS, PAGE, WHY_NOT, page, types_of
+from tinyml.engines._tflm_ops import CUSTOM, VERSIONS
+from tinyml.operatorpage import COLUMNS, OTHERS, PAGE, WHY_NOT, WHY_NOT_CUSTOM, page, types_of
 from tinyml.ops import OPS
 
 SEEDS = 40
@@ -17,8 +16,8 @@ SEEDS = 40
 
 def types_in_cases(op: str) -> set[str]:
     """The types of an operator's first input and first output in its sample."""
-    cases, found = import_module(f"tests.ops.{op.lower()}"), set()
-    makers = [getattr(cases, n, None) for n in ("case", "float_case", "litert_case")]
+    module, found = cases(op), set()
+    makers = [getattr(module, n, None) for n in ("case", "float_case", "litert_case")]
     for make in filter(None, makers):
         for seed in range(SEEDS):
             graph = tflite.parse(make(Seeded(seed)))
@@ -40,6 +39,13 @@ def test_page_counts_the_builtins_of_tflite_micro() -> None:
 
 def test_every_missing_builtin_has_its_reason() -> None:
     assert set(VERSIONS) - set(OPS) <= set(WHY_NOT)
+    assert set(CUSTOM) - set(OPS) == set(WHY_NOT_CUSTOM)
+
+
+def test_custom_operators_are_named_and_added_as_in_tflite_micro() -> None:
+    ours = {name: op.resolver for name, op in OPS.items() if op.custom is not None}
+    assert ours == {name: CUSTOM[name] for name in ours}
+    assert f"**{len(ours)} of its {len(CUSTOM)} custom operators**" in page()
 
 
 @pytest.mark.parametrize("op", sorted(n for n, o in OPS.items() if not o.alias))

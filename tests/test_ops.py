@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from types import ModuleType
 
@@ -20,13 +21,18 @@ from tinyml.ops import OPS
 SAMPLES = 40
 
 
+def module_name(op: str) -> str:
+    """ADD_N as add_n; SignalFftAutoScale as signal_fft_auto_scale."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", op).lower()
+
+
 def cases(op: str) -> ModuleType:
     """The cases of an operator: `case`, perhaps `litert_case`, `ULPS` and `STEPS`.
 
     `ULPS` is how far a float32 result may lie from the reference's, in units in its last
     place; `STEPS` how far a drawn int8 result may. They are 0 where none is given.
     """
-    return import_module(f"tests.ops.{op.lower()}")
+    return import_module(f"tests.ops.{module_name(op)}")
 
 
 def case(op: str, pick: Pick) -> bytes:

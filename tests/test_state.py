@@ -11,7 +11,7 @@ import pytest
 
 from tests.executor import Executor
 from tests.modelfile import ModelFile
-from tests.oracle import random_inputs
+from tests.oracle import Tflm, differences, random_inputs
 from tests.pick import Seeded
 from tests.test_ops import case
 from tinyml import emit, tflite
@@ -19,7 +19,14 @@ from tinyml.engines import aot
 from tinyml.errors import ModelError
 from tinyml.plan import Plan
 
-STATEFUL = ("ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+SIGNAL = (
+    "SignalDelay",
+    "SignalFilterBankSpectralSubtraction",
+    "SignalFramer",
+    "SignalOverlapAdd",
+    "SignalStacker",
+)
+STATEFUL = ("ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", *SIGNAL)
 
 
 class Library:
@@ -63,6 +70,21 @@ def test_a_reset_brings_back_the_first_answers(op: str, tmp_path: Path) -> None:
     for x, want in zip(runs, first, strict=True):
         assert (library(x) == want).all()
         assert (executor([x])[0] == want).all()
+
+
+@pytest.mark.parametrize("op", SIGNAL)
+def test_after_a_reset_signals_begin_anew_as_in_tflm(op: str) -> None:
+    for seed in range(8):
+        blob = case(op, Seeded(seed))
+        executor, oracle = Executor(aot.plan(tflite.parse(blob))), Tflm(blob)
+        rng, outputs = np.random.default_rng(seed), len(executor.plan.graph.outputs)
+        for runs in (3, 2, 4):
+            for _ in range(runs):
+                inputs = random_inputs(executor.plan.graph, rng)
+                for got, want in zip(executor(inputs), oracle(inputs, outputs), strict=True):
+                    assert not differences(got, want)
+            executor.reset()
+            oracle.interpreter.reset()
 
 
 @pytest.mark.parametrize("op", STATEFUL)

@@ -26,6 +26,8 @@ _C_TYPES = {
     "int16": "int16_t",
     "int32": "int32_t",
     "int64": "int64_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
     "float32": "float",
     "bool": "bool",
 }
@@ -35,6 +37,8 @@ _WIRE_TYPES = {
     "int16": "TM_S16",
     "int32": "TM_S32",
     "int64": "TM_S64",
+    "uint32": "TM_U32",
+    "uint64": "TM_U64",
     "float32": "TM_F32",
     "bool": "TM_BOOL",
 }
@@ -48,9 +52,9 @@ def c_number(value: int | float) -> str:
         if not math.isfinite(value):
             raise ValueError(f"{value} has no C literal")
         return f"{float(np.float32(value)).hex()}f"
-    if value == -(1 << 31):
-        return "(-2147483647 - 1)"
-    return str(int(value))
+    if value in (-(1 << 31), -(1 << 63)):
+        return f"({int(value) + 1} - 1)"
+    return f"{int(value)}u" if value >= 1 << 63 else str(int(value))
 
 
 def c_values(array: Array) -> str:
@@ -106,6 +110,9 @@ class Model:
     def arguments(self, step: Step) -> str:
         ins = [self.argument(step, n, False) for n in step.call.inputs]
         outs = [self.argument(step, n, True) for n in step.call.outputs]
+        state = self.plan.state(step)
+        if state is not None and state.offset is not None:
+            outs.append(f"(struct tm_out){{{self.address(state.offset)}, 0, 0}}")
         views = [_array("tm_in", ins), _array("tm_out", outs)] if step.call.variadic else ins + outs
         offset = self.plan.scratch(step)
         return ",\n        ".join([*views, "0" if offset is None else self.address(offset)])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .board import CORES
-from .engines._tflm_ops import VERSIONS
+from .engines._tflm_ops import CUSTOM, VERSIONS
 from .ops import OPS, Op
 from .paths import ROOT
 
@@ -43,7 +43,7 @@ Made from the registry in `tinyml/ops/` by `python -m tinyml.operatorpage`; do n
 
 The engine `aot` compiles **{both} of TFLite-Micro's {theirs} builtin operators**, and \
 {more} that TFLite-Micro lacks
-({extra}).
+({extra}); and **{customs} of its {their_customs} custom operators**, those of audio front ends.
 Engine `tflm` runs whatever the TFLite-Micro you give it does.
 `tinyml inspect MODEL` says of one model what each engine supports, layer by layer.
 
@@ -57,6 +57,27 @@ and zero points, on this computer, and a sample of each on emulated cores
   set with a faster kernel of the same bytes, for shapes that suit it. `-` is no work at all:
   another view of the same memory.
 """
+_CUSTOM_HEAD = """\
+## Custom operators
+
+TFLite-Micro's own, by the names they have in a model. All equal TFLite-Micro bit for bit, on every
+core, in portable C.
+
+| operator | types and limits |
+|---|---|
+"""
+WHY_NOT_CUSTOM: Mapping[str, str] = {
+    "CIRCULAR_BUFFER": "its output is a variable that the operator writes, which nothing here "
+    "follows yet. Keep the last frames in the application",
+    "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
+    "engine reads weights from flash as they are. Compile the model of before its compression",
+    "TFLite_Detection_PostProcess": "it sorts boxes in float32, which no kernel here does yet. "
+    "Give out the raw boxes and scores, and sort them in the application",
+    "ethos-u": "it is a command stream for an Arm Ethos-U NPU, which no board here has. Compile "
+    "the model of before Vela",
+}
+"""Why the engine lacks a custom operator of TFLite-Micro, and the way out."""
+
 _MODELS = """\
 ## Models that are refused, and the way out
 
@@ -73,8 +94,8 @@ with a converter of today |
 | int4 and sparse tensors | no kernels | convert again without them |
 | a size that is unknown (not the batch) | all memory is planned beforehand | fix the input shape |
 | computed weights, axes or shapes | the same | constants; a batch size of 1 folds most of them |
-| CUSTOM and Flex (Select TF) operators | there is no code for them on a microcontroller | replace \
-the layer; engine `tflm` takes custom operators of your own |
+| other CUSTOM and Flex (Select TF) operators | there is no code for them on a microcontroller | \
+replace the layer; engine `tflm` takes custom operators of your own |
 | weights with a zero point, or scales along another axis | no kernel can read them | \
 convert again |
 | FULLY_CONNECTED with shuffled weights | they are laid out for another runtime | convert again |
@@ -95,12 +116,15 @@ def types_of(op: Op) -> frozenset[str]:
 def page() -> str:
     """The whole page, in Markdown."""
     theirs = set(VERSIONS)
-    extra = sorted(set(OPS) - theirs)
+    builtins = {name for name, op in OPS.items() if op.custom is None}
+    extra = sorted(builtins - theirs)
     head = _HEAD.format(
         both=len(theirs & set(OPS)),
         theirs=len(theirs),
         more=len(extra),
         extra=", ".join(extra),
+        customs=len(set(OPS) - builtins),
+        their_customs=len(CUSTOM),
     )
     cores = core_groups()
     lines = [head, "## Supported", ""]
@@ -108,7 +132,9 @@ def page() -> str:
     headers += [" ".join(map(_short, group)) for group in cores.values()]
     headers.append("limits")
     lines += [_cells(headers), "|---" * len(headers) + "|"]
-    lines += [_cells(_row(OPS[name], list(cores))) for name in sorted(OPS)]
+    lines += [_cells(_row(OPS[name], list(cores))) for name in sorted(builtins)]
+    lines += ["", _CUSTOM_HEAD.rstrip("\n")]
+    lines += [_cells([name, OPS[name].doc]) for name in sorted(set(OPS) - builtins)]
     lines += ["", "## Not supported", "", *_missing(), "", _MODELS]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -146,14 +172,15 @@ def _fastest(op: Op, isa: frozenset[str]) -> str:
 
 
 def _missing() -> Iterator[str]:
-    missing = sorted(set(VERSIONS) - set(OPS))
+    reasons = {**WHY_NOT, **WHY_NOT_CUSTOM}
+    missing = sorted(set(VERSIONS) - set(OPS)) + sorted(set(CUSTOM) - set(OPS))
     if not missing:
         yield "Nothing that TFLite-Micro has."
         return
     yield "| TFLite-Micro's | why, and what instead |"
     yield "|---|---|"
     for name in missing:
-        yield _cells([name, WHY_NOT[name]])
+        yield _cells([name, reasons[name]])
 
 
 def write() -> None:

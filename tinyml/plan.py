@@ -105,6 +105,11 @@ class Plan:
             ring,
         )
 
+    def state(self, step: Step) -> View | None:
+        """Where a kernel finds what it keeps from one run to the next."""
+        name = state_name(step)
+        return View(name, self.slots[name].offset, 0, 0, 0) if name in self.slots else None
+
     def scratch(self, step: Step) -> int | None:
         slot = self.slots.get(scratch_name(step))
         return None if slot is None else slot.offset
@@ -112,8 +117,14 @@ class Plan:
     @property
     def states(self) -> tuple[State, ...]:
         tensors = (self.graph.tensors[n] for n in self.slots if n in self.graph.tensors)
-        variables = (t for t in tensors if t.variable)
-        return tuple(State(self.slots[t.name], _reset_byte(t), t.initial) for t in variables)
+        found = [
+            State(self.slots[t.name], _reset_byte(t), t.initial) for t in tensors if t.variable
+        ]
+        for step in self.steps:
+            if step.call.state is not None:
+                initial = step.call.state if step.call.state.any() else None
+                found.append(State(self.slots[state_name(step)], 0, initial))
+        return tuple(found)
 
     def live_bytes(self) -> list[int]:
         """Bytes alive while the inputs are filled, during each item, and behind the last."""
@@ -191,6 +202,10 @@ def operand_constants(plan: Plan) -> list[str]:
             if plan.graph.tensors[name].data is not None:
                 seen.setdefault(name)
     return list(seen)
+
+
+def state_name(step: Step) -> str:
+    return f"state of step {step.index}"
 
 
 def scratch_name(step: Step) -> str:
@@ -345,6 +360,10 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
                     first[root] = last[root] = time
                     size[root] = _kept_bytes(graph.tensors[name], rings.get(name, 0))
                 settle(name, root)
+            if step.call.state is not None:
+                key = state_name(step)
+                first[key], last[key] = 0, end
+                size[key], home[key] = step.call.state.nbytes, key
             if step.call.scratch:
                 key = scratch_name(step)
                 first[key] = last[key] = time

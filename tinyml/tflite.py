@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import variables
+from . import flexbuffer, variables
 from .clean import printable, token, unique
 from .errors import InputError, ModelError
 from .flatbuffer import Reader, Table
@@ -29,7 +29,9 @@ _TYPES: dict[int, np.dtype[Any]] = {
     6: np.dtype(np.bool_),
     7: np.dtype(np.int16),
     9: np.dtype(np.int8),
+    12: np.dtype(np.uint64),
     13: RESOURCE,
+    15: np.dtype(np.uint32),
 }
 _TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 17: "int4", 19: "int2"}
 _CUSTOM = BUILTINS.index("CUSTOM")
@@ -242,7 +244,9 @@ def _operator_name(table: Table) -> str:
         table.scalar(3, "builtin_code", "i"), table.scalar(0, "deprecated_builtin_code", "b")
     )
     if code == _CUSTOM:
-        return "CUSTOM:" + printable(table.string(1, "custom_code"))
+        custom = printable(table.string(1, "custom_code"))
+        known = OPS.get(custom)
+        return custom if known is not None and known.custom is not None else f"CUSTOM:{custom}"
     if not 0 <= code < len(BUILTINS):
         raise table.reader.broken(f"{table.what} is builtin {code}, which does not exist")
     name: str = BUILTINS[code]
@@ -267,6 +271,8 @@ def _attrs(table: Table, name: str, label: str) -> object:
     if options is not None and kind not in (0, op.options):
         raise table.reader.broken(f"{name} {label!r} has options of kind {kind}")
     try:
+        if op.custom is not None:
+            return op.custom(flexbuffer.scalars(bytes(table.raw(5, "custom_options"))))
         return op.read(options if kind else None)
     except ModelError as error:
         raise ModelError(

@@ -48,6 +48,8 @@ DTYPES = {
     "s64": "int64",
     "f32": "float32",
     "bool": "bool",
+    "u32": "uint32",
+    "u64": "uint64",
 }
 """Names of enum tm_dtype (tm_model.h), in its order, and the numpy type of each."""
 

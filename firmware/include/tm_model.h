@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum tm_dtype { TM_S8, TM_U8, TM_S16, TM_S32, TM_S64, TM_F32, TM_BOOL };
+enum tm_dtype { TM_S8, TM_U8, TM_S16, TM_S32, TM_S64, TM_F32, TM_BOOL, TM_U32, TM_U64 };
 
 struct tm_tensor {
     const char *name;   /* signature name, printable ASCII without spaces */

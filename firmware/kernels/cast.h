@@ -1,5 +1,5 @@
 /* Values of one type as another, row by row. Integers wrap; float32 is cut towards zero, into the
- * range of int32 (of int64 for int64) before it wraps, and NaN becomes 0. */
+ * range of int32 (of int64 for int64 and uint32) before it wraps, and NaN becomes 0. */
 #ifndef TM_KERNELS_CAST_H
 #define TM_KERNELS_CAST_H
 
@@ -23,6 +23,8 @@ TM_KERNEL int64_t cast_integer(const void *in, int32_t i, int32_t type)
         return ((const int32_t *)in)[i];
     case 8:
         return ((const int64_t *)in)[i];
+    case 20:
+        return ((const uint32_t *)in)[i];
     default:
         return ((const uint8_t *)in)[i];
     }
@@ -32,7 +34,7 @@ TM_KERNEL int64_t cast_float(float v, int32_t to)
 {
     if (v != v)
         return 0;
-    if (to == 8)
+    if (to == 8 || to == 20)
         return v >= 0x1p63f ? INT64_MAX : v < -0x1p63f ? INT64_MIN : (int64_t)v;
     return v >= 0x1p31f ? INT32_MAX : v < -0x1p31f ? INT32_MIN : (int32_t)v;
 }
@@ -44,6 +46,7 @@ TM_KERNEL void cast_store(void *out, int32_t i, int32_t type, int64_t v)
         ((int16_t *)out)[i] = (int16_t)v;
         break;
     case 4:
+    case 20:
         ((int32_t *)out)[i] = (int32_t)v;
         break;
     case 8:

@@ -20,8 +20,11 @@ def _case(pick: Pick, sources: Sequence[str], targets: Sequence[str]) -> bytes:
 
 
 def case(pick: Pick) -> bytes:
+    if pick.integer(0, 3) == 0:
+        types = ("int8", "int16", "int32", "uint32")
+        return _case(pick, types, types)
     targets = ("int8", "int16", "int32", "float32")
-    return _case(pick, ("int8", "int16", "int32", "float32", "bool"), targets)
+    return _case(pick, (*targets, "bool"), targets)
 
 
 def litert_case(pick: Pick) -> bytes:

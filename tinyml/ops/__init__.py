@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..flatbuffer import Table
+from ..flexbuffer import Scalar
 from ..graph import Array, Graph, Node, Tensor
 from ..quant import ACTIVATIONS
 
@@ -36,7 +37,9 @@ class Call:
     is part of a stream. `window` is None where an output row needs the whole input.
     `in_place` lists the inputs whose memory the first output may take over. A `variadic`
     kernel takes its inputs as one array of views, and its outputs as another. An output that
-    is a variable is state the kernel reads and updates.
+    is a variable is state the kernel reads and updates. `state` is what a kernel keeps for itself
+    from one run to the next, as it is before the first; its view comes behind the outputs. A call
+    that `stops` may end the run: it does unless the first int32 of its state is 0.
     """
 
     kernel: str
@@ -50,6 +53,8 @@ class Call:
     in_place: tuple[int, ...] = ()
     scratch: int = 0
     variadic: bool = False
+    state: Array | None = None
+    stops: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,12 @@ def _no_macs(node: Node, graph: Graph) -> int:
 
 @dataclass(frozen=True)
 class Op:
-    """Everything tinyml knows about one TFLite builtin.
+    """Everything tinyml knows about one TFLite builtin, or custom operator of TFLite-Micro.
 
     `check` gives refusals: why a node cannot be compiled, each a clause for a sentence.
     `kernels` are in order of preference; the last must need no special instructions.
-    `options` is the number of the options table in the schema's union, 0 for none.
+    `options` is the number of the options table in the schema's union, 0 for none; a custom
+    operator has `custom` in place of `read`, for the scalars of its flexbuffer in their order.
     `alias` marks an operator whose output is its first input under another shape.
     """
 
@@ -96,6 +102,7 @@ class Op:
     resolver: str = ""
     alias: bool = False
     doc: str = ""
+    custom: Callable[[Mapping[str, Scalar | None]], Any] | None = None
 
 
 OPS: dict[str, Op] = {}

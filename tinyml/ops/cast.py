@@ -5,7 +5,16 @@ from __future__ import annotations
 from ..graph import Graph, Node
 from . import Call, Kernel, Op, _elementwise, _move, operand, register
 
-_TYPES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 17, "float32": 36, "bool": 49}
+_TYPES = {
+    "int8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "uint8": 17,
+    "uint32": 20,
+    "float32": 36,
+    "bool": 49,
+}
 
 
 def check(node: Node, graph: Graph) -> list[str]:

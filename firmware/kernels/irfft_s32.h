@@ -1,0 +1,28 @@
+/* The real signal of each spectrum: `count` + 1 complex values give 2 * count real ones;
+ * each stage divides by its radix, so that the result is the transform divided by its length.
+ * Takes whole tensors: y0 and y1 are 0 and 1. */
+#ifndef TM_KERNELS_IRFFT_S32_H
+#define TM_KERNELS_IRFFT_S32_H
+
+#include "tm_fft_s32.h"
+
+struct irfft_s32 {
+    int32_t rows, count, stages, radices;
+    const uint8_t *factors; /* of count, first to last; bit p of radices: p is one */
+    const int32_t *twiddles; /* e^(2 pi i k / count), complex, for all k */
+    const int32_t *halves;   /* the same of twice the length, times i, from k = 1 to count / 2 */
+};
+
+TM_KERNEL void irfft_s32(const struct irfft_s32 *p, int32_t y0, int32_t y1, struct tm_in in,
+                         struct tm_out out, void *scratch)
+{
+    (void)y0, (void)y1, (void)scratch;
+    const struct tm_fft_s32_plan plan = {p->count, p->stages, p->radices,
+                                        1, p->factors, p->twiddles};
+    const int32_t *a = in.base;
+    int32_t *to = out.base;
+    for (int32_t r = 0; r < p->rows; r++, a += 2 * p->count + 2, to += 2 * p->count)
+        tm_fft_s32_backward(&plan, p->halves, a, to);
+}
+
+#endif
