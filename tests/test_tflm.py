@@ -29,6 +29,7 @@ from tinyml import arena as search
 from tinyml import (
     compare,
     compare_report,
+    doctor,
     export,
     flow,
     tflite,
@@ -640,6 +641,19 @@ def test_targets_of_cores_without_fpu() -> None:
     assert "cortex-m4 " in tflm_library.make_command(replace(m4, fpu=None))
     assert "cortex-m33+nodsp " in tflm_library.make_command(replace(m33, fpu=None))
     assert "KERNEL_DIR" not in tflm_library.make_command(m4, "reference")
+
+
+@pytest.mark.parametrize(("says", "want"), [("/lib/libstdc++.a", "libstdc++"), ("libstdc++.a", "")])
+def test_doctor_sees_a_compiler_without_its_cxx_library(
+    says: str, want: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GCC repeats the name of a library that it does not have."""
+    compiler = tmp_path / f"{ARM_PREFIX}g++"
+    compiler.write_text(f"#!/bin/sh\necho {says}\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    rows = {f.name: f.found for f in doctor.findings()}
+    assert rows["C++ for Arm"] == want
 
 
 # --- the arena ------------------------------------------------------------------------------------

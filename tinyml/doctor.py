@@ -50,6 +50,19 @@ def _newlib(program: str) -> str:
     return "nosys.specs" if done.stdout.strip() not in ("", "nosys.specs") else ""
 
 
+def _cxx(program: str) -> str:
+    """The C++ library is a package of its own on Debian, too."""
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    command = [path, "-print-file-name=libstdc++.a"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "libstdc++" if done.stdout.strip() not in ("", "libstdc++.a") else ""
+
+
 def _package(name: str) -> str:
     return "installed" if importlib.util.find_spec(name) else ""
 
@@ -100,6 +113,20 @@ def findings() -> tuple[Finding, ...]:
             True,
             lambda: _package("ai_edge_litert"),
             "pip install ai-edge-litert",
+        ),
+        (
+            "C++ for Arm",
+            "engine tflm: firmware with your TFLite-Micro",
+            False,
+            lambda: _cxx("arm-none-eabi-g++"),
+            _install("libstdc++-arm-none-eabi-newlib", "gcc-arm-embedded"),
+        ),
+        (
+            "tflite_micro",
+            "engine tflm on this computer",
+            False,
+            lambda: _package("tflite_micro"),
+            "pip install tflite-micro",
         ),
     )
     return tuple(
