@@ -58,7 +58,7 @@ def _layer(node: Node, graph: Graph) -> _Layer:
     if x is None or x.data is not None or x.dtype != np.int8 or y.dtype != np.int8 or not x.shape:
         return _OTHER
     if node.op in _POOLS:
-        return _Layer("channelwise")
+        return _Layer("channelwise", call=OPS[node.op].kernels[-1].lower(node, graph))
     if node.op == "RESHAPE" and x.shape[-1] == x.count == y.shape[-1] == y.count:
         return _Layer("channelwise")
     if node.op not in _WEIGHTED:
@@ -68,18 +68,26 @@ def _layer(node: Node, graph: Graph) -> _Layer:
     if node.op == "DEPTHWISE_CONV_2D":
         if node.attrs.multiplier != 1:
             return _OTHER
-        return _Layer("depthwise", w.reshape(-1, w.shape[3]).T[:, :, np.newaxis], call, _pads(node))
+        taps = w.reshape(-1, w.shape[3]).T[:, :, np.newaxis]
+        return _Layer("depthwise", taps, call, _pads(call))
     if node.op == "CONV_2D":
         if call.params["group_in"] != call.params["in_c"]:
             return _OTHER
-        return _Layer("dense", w.reshape(w.shape[0], -1, w.shape[3]), call, _pads(node))
+        return _Layer("dense", w.reshape(w.shape[0], -1, w.shape[3]), call, _pads(call))
     if x.shape[-1] != w.shape[1]:
         return _OTHER
     return _Layer("dense", w[:, np.newaxis, :], call)
 
 
-def _pads(node: Node) -> bool:
-    return bool(node.attrs.same)
+def _pads(call: Call) -> bool:
+    """Whether any window reaches beyond its image; SAME alone does not say so."""
+    p = {name: int(value) for name, value in call.params.items()}
+    sides = ((call.rows, "h"), (p["out_w"], "w"))
+    return any(
+        p[f"pad_{s}"] > 0
+        or (n - 1) * p[f"stride_{s}"] + (p[f"ker_{s}"] - 1) * p[f"dil_{s}"] >= p[f"in_{s}"]
+        for n, s in sides
+    )
 
 
 def _layer_of(node: Node, layers: Mapping[str, _Layer]) -> _Layer:
@@ -98,9 +106,17 @@ def _bounds(graph: Graph, layers: Mapping[str, _Layer]) -> dict[str, Bounds]:
         layer = _layer_of(node, layers)
         if layer.weights is not None and layer.call is not None:
             found[node.outputs[0]] = _sum_bounds(layer, found[str(node.inputs[0])])
-        elif layer.kind == "channelwise" and node.op == "RESHAPE":
-            found[node.outputs[0]] = found[str(node.inputs[0])]
+        elif layer.kind == "channelwise":
+            found[node.outputs[0]] = _clamped(layer, found[str(node.inputs[0])])
     return found
+
+
+def _clamped(layer: _Layer, source: Bounds) -> Bounds:
+    """Those of a pool or another shape: maxima and rounded means lie between their inputs."""
+    if layer.call is None:
+        return source
+    limits = int(layer.call.params["act_min"]), int(layer.call.params["act_max"])
+    return np.clip(source[0], *limits), np.clip(source[1], *limits)
 
 
 def _sum_bounds(layer: _Layer, source: Bounds) -> Bounds:
