@@ -12,6 +12,7 @@ from flatbuffers import flexbuffers
 TYPES = {
     "float32": schema.TensorType.FLOAT32,
     "int32": schema.TensorType.INT32,
+    "int4": schema.TensorType.INT4,
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
     "int64": schema.TensorType.INT64,
@@ -23,6 +24,13 @@ TYPES = {
 }
 SAME, VALID = schema.Padding.SAME, schema.Padding.VALID
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+
+
+def packed(values: np.ndarray) -> np.ndarray:
+    """int4 values as a file has them: two in a byte, the first in its low half."""
+    flat = [int(v) & 15 for v in values.reshape(-1)] + [0] * (values.size % 2)
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return np.array([low | high << 4 for low, high in pairs], np.uint8)
 
 
 class ModelFile:

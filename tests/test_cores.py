@@ -9,7 +9,7 @@ import pytest
 from tests.executor import kernel_names
 from tests.pick import Seeded
 from tests.target import check_on_core
-from tests.test_ops import case
+from tests.test_ops import INT4, case, cases
 from tinyml import tflite
 from tinyml.board import load_board
 from tinyml.ops import OPS
@@ -57,6 +57,14 @@ def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> 
     simpler = CORES[: CORES.index(board)]  # where better variants do not stand in front
     missing = variants(op, board) - set().union(*used, *(variants(op, b) for b in simpler))
     assert not missing, f"no case uses {missing}"
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", (V6M, "mps3_an547"), ids=lambda b: Path(b).stem)
+def test_int4_weights_stay_packed_and_equal_tflm(board: str, tmp_path: Path) -> None:
+    blobs = [cases(op).int4_case(Seeded(seed)) for op in INT4 for seed in range(6)]
+    used = check_on_core(board, blobs, tmp_path, goal="")
+    assert all(name.endswith("_s4") for names in used for name in names)
 
 
 def test_every_variant_runs_on_one_of_the_cores() -> None:

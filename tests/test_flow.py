@@ -145,6 +145,23 @@ def test_a_model_too_big_for_a_board_is_refused_before_compiling(tmp_path: Path)
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(("units", "kept"), [(20, False), (1000, True)])
+def test_int4_weights_are_expanded_for_speed_where_flash_allows(units: int, kept: bool) -> None:
+    """The microbit has 256 kB of flash, and 512 kB of weights are too many for it."""
+    from tests.modelfile import ModelFile
+
+    m = ModelFile()
+    x, y = m.input((1, 400), scale=0.1), m.output((1, units), scale=0.2)
+    data = np.arange(200 * units, dtype=np.uint32).astype(np.uint8)
+    w = m.tensor((units, 400), "int4", scale=0.1, data=data)
+    m.op("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions")
+    blob = m.finish()
+    model = flow.Model("dense", blob, tflite.parse(blob))
+    (step,) = flow.compile_model(model, load_board("microbit"), "speed").steps
+    assert (step.call.kernel == "fully_connected_s4") == kept
+    assert ("not enough flash" if kept else "expanded to int8") in step.reason
+
+
 def test_floats_for_the_device_are_quantised_and_saturate() -> None:
     model = network_model()
     tensor = model.graph.tensors[model.graph.inputs[0]]

@@ -19,6 +19,7 @@ from tinyml.engines import aot
 from tinyml.ops import OPS
 
 SAMPLES = 40
+INT4 = sorted(name for name, op in OPS.items() if any(k.packed for k in op.kernels))
 
 
 def module_name(op: str) -> str:
@@ -46,11 +47,14 @@ def check_equal(
     litert: bool = False,
     ulps: float = 0,
     steps: int = 0,
+    goal: str = "",
+    oracle_blob: bytes = b"",
 ) -> None:
     """Run a model and its reference on the same inputs; float32 weights are welcome."""
     graph = tflite.parse(blob)
-    executor = Executor(aot.plan(graph, floats=True))
-    oracle = Litert(blob) if litert else reference(blob, [n.op for n in graph.nodes])
+    executor = Executor(aot.plan(graph, floats=True, goal=goal))
+    wanted = oracle_blob or blob
+    oracle = Litert(wanted) if litert else reference(wanted, [n.op for n in graph.nodes])
     rng = np.random.default_rng(seed)
     for _ in range(runs):
         inputs = random_inputs(graph, rng)
@@ -82,6 +86,30 @@ def test_float_layers_equal_tflm(op: str) -> None:
     more = cases(op)
     for seed in range(SAMPLES if hasattr(more, "float_case") else 0):
         check_equal(more.float_case(Seeded(seed)), seed, ulps=getattr(more, "ULPS", 0))
+
+
+@pytest.mark.parametrize("goal", ["", "speed"])
+@pytest.mark.parametrize("op", INT4)
+def test_int4_weights_equal_tflm_packed_and_expanded(op: str, goal: str) -> None:
+    """Of layers with kernels for them; scales per channel that TFLM lacks as those of int8."""
+    more = cases(op)
+    for seed in range(SAMPLES):
+        check_equal(more.int4_case(Seeded(seed)), seed, goal=goal)
+        if hasattr(more, "int4_per_channel_cases"):
+            blob, wide = more.int4_per_channel_cases(Seeded(seed), Seeded(seed))
+            check_equal(blob, seed, goal=goal, oracle_blob=wide)
+
+
+@pytest.mark.parametrize("op", INT4)
+def test_int4_weights_take_half_of_the_flash(op: str) -> None:
+    for seed in range(4):
+        graph = tflite.parse(cases(op).int4_case(Seeded(seed)))
+        (weights,) = (t for t in graph.tensors.values() if t.packed)
+        assert weights.data is not None
+        kept, wide = (aot.plan(graph, goal=goal) for goal in ("", "speed"))
+        assert kept.steps[0].call.kernel.endswith("_s4")
+        assert wide.weight_bytes - kept.weight_bytes == weights.count // 2
+        assert "expanded to int8" in wide.steps[0].reason
 
 
 @pytest.mark.parametrize("op", sorted(OPS))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests import networks
 from tests.modelfile import SAME, ModelFile
 from tests.pick import Seeded
+from tests.test_ops import cases
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.errors import InputError, ModelError
@@ -65,6 +66,54 @@ def test_damaged_models_are_refused_or_read(data: st.DataObject) -> None:
         value = data.draw(st.sampled_from([b"\0", b"\xff", b"\x7f", b"\xff\xff\xff\x7f", b"\x80"]))
         blob[at : at + len(value)] = value
     parse_or_refuse(bytes(blob))
+
+
+@pytest.mark.parametrize("op", ["SignalFilterBank", "SignalRfft", "SignalFramer", "CONV_2D"])
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_damaged_signals_and_int4_layers_are_refused_or_read(op: str, data: st.DataObject) -> None:
+    make = cases(op).int4_case if op == "CONV_2D" else cases(op).case
+    blob = bytearray(make(Seeded(data.draw(st.integers(0, 5)))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(blob) - 4))
+        value = data.draw(st.sampled_from([b"\0", b"\1", b"\xff", b"\xff\xff\xff\x7f", b"\x80"]))
+        blob[at : at + len(value)] = value
+    parse_or_refuse(bytes(blob))
+
+
+def test_int4_constants_are_unpacked_low_half_first() -> None:
+    m = ModelFile()
+    x, y = m.input([1, 5], scale=1.0), m.output([1, 1], scale=1.0)
+    w = m.tensor([1, 5], "int4", scale=1.0, data=np.array([0x21, 0xF8, 0x07], np.uint8))
+    m.op("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions")
+    graph = tflite.parse(m.finish())
+    weights = graph.tensors["t2"]
+    assert weights.data is not None and weights.data.tolist() == [[1, 2, -8, -1, 7]]
+    assert weights.nbytes == 3 and weights.type_name == "int4"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [(np.zeros(2, np.uint8), "2 bytes of data, its shape 3"), (None, "no const")]
+)
+def test_int4_tensors_of_another_size_or_computed_are_refused(
+    data: np.ndarray | None, words: str
+) -> None:
+    m = ModelFile()
+    x, y = m.input([1, 5], scale=1.0), m.output([1, 1], scale=1.0)
+    w = m.tensor([1, 5], "int4", scale=1.0, data=data)
+    m.op("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions")
+    with pytest.raises(ModelError, match=words):
+        tflite.parse(m.finish())
+
+
+@pytest.mark.parametrize("op", ["ADD", "RESHAPE"])
+def test_int4_constants_are_for_weights_alone(op: str) -> None:
+    m = ModelFile()
+    x, y = m.input([4], scale=1.0), m.output([4], scale=1.0)
+    values = m.tensor([4], "int4", scale=1.0, data=np.zeros(2, np.uint8))
+    m.op(op, [x, values], [y], {"ADD": "AddOptions", "RESHAPE": "ReshapeOptions"}[op])
+    with pytest.raises(ModelError, match="its input 't2' is int4"):
+        aot.plan(tflite.parse(m.finish()))
 
 
 def test_every_truncation_is_refused() -> None:

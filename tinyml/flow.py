@@ -22,7 +22,7 @@ from .errors import ProbeError
 from .graph import Array, Graph, Tensor
 from .link import Log
 from .paths import FIRMWARE
-from .plan import Plan, with_weights_in_ram
+from .plan import Plan, with_weights_in_ram, without_room
 from .ports import open_port
 from .probes import Counting, Options, open_probe
 from .quantize import quantize
@@ -104,6 +104,8 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
         fast = aot.plan(model.graph, board.isa, goal=optimize, rank=rank)
         if _fits(fast.weight_bytes + _FLASH_FOR_THE_REST, fast.arena + board.stack_bytes, board):
             plan = fast
+        else:
+            plan = without_room(plan, fast)
     ram = plan.arena + board.stack_bytes
     compiler.check_fits(board, plan.weight_bytes, ram)
     if optimize == "speed" and not board.host:

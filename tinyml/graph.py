@@ -33,7 +33,8 @@ class Tensor:
     """A value in the graph. `data` is set for constants only and is read-only.
 
     A `variable` keeps its value from one run to the next; `initial` is what it holds before the
-    first, if that is not zero (its zero point).
+    first, if that is not zero (its zero point). A `packed` constant is int4: its `data` are int8
+    values from -8 to 7, of which the file and flash hold two in a byte.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Tensor:
     data: Array | None = None
     variable: bool = False
     initial: Array | None = None
+    packed: bool = False
 
     @property
     def count(self) -> int:
@@ -50,7 +52,11 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        return self.count * self.dtype.itemsize
+        return (self.count + 1) // 2 if self.packed else self.count * self.dtype.itemsize
+
+    @property
+    def type_name(self) -> str:
+        return "int4" if self.packed else self.dtype.name
 
     @property
     def scale(self) -> float:

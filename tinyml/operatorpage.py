@@ -91,7 +91,7 @@ it computes in float32 | the same |
 the same |
 | uint8 tensors of data | the quantisation of before 2019, with asymmetric weights | convert again \
 with a converter of today |
-| int4 and sparse tensors | no kernels | convert again without them |
+| int4 tensors that are no weights, int2 and sparse ones | no kernels | convert again without them |
 | a size that is unknown (not the batch) | all memory is planned beforehand | fix the input shape |
 | computed weights, axes or shapes | the same | constants; a batch size of 1 folds most of them |
 | other CUSTOM and Flex (Select TF) operators | there is no code for them on a microcontroller | \

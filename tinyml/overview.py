@@ -171,7 +171,7 @@ def _layers(graph: Graph) -> tuple[Layer, ...]:
 
 
 def _types(tensors: Iterable[Tensor]) -> str:
-    return ", ".join(dict.fromkeys(t.dtype.name for t in tensors))
+    return ", ".join(dict.fromkeys(t.type_name for t in tensors))
 
 
 def _macs(node: Node, graph: Graph) -> int:

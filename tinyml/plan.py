@@ -256,6 +256,22 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
     return replace(plan, in_ram=frozenset(chosen))
 
 
+def without_room(plan: Plan, fast: Plan) -> Plan:
+    """A plan that stands in for a `fast` one; its steps say where that had another kernel."""
+    kernels = {s.node.outputs: s.call.kernel for s in fast.steps}
+
+    def told(step: Step) -> Step:
+        other = kernels.get(step.node.outputs, step.call.kernel)
+        if other == step.call.kernel:
+            return step
+        return replace(step, reason=f"{other}: not enough flash or RAM; {step.reason}")
+
+    def item(of: Item) -> Item:
+        return replace(of, steps=tuple(map(told, of.steps))) if isinstance(of, Stream) else told(of)
+
+    return replace(plan, schedule=tuple(map(item, plan.schedule)))
+
+
 def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str, rank: int) -> Step:
     kernel, reason = choose(node, graph, isa, goal, rank)
     return Step(index, node, kernel.lower(node, graph), OPS[node.op].macs(node, graph), reason)
@@ -273,10 +289,14 @@ def choose(
     for kernel in OPS[node.op].kernels:
         if kernel.dtype and operand(node, graph, 0).dtype != kernel.dtype:
             continue
+        if kernel.packed and not operand(node, graph, 1).packed:
+            continue
         missing = sorted(kernel.isa - isa)
         if kernel.goal and kernel.goal != goal:
             missing.append(f"--optimize {kernel.goal}")
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
+        if kernel.packed and goal == "speed":
+            refusal = "slower than int4 weights expanded to int8"
         if refusal is None:
             found = kernel, "; ".join(passed) or "first choice"
             if rank == 0:

@@ -14,7 +14,7 @@ from . import flexbuffer, variables
 from .clean import printable, token, unique
 from .errors import InputError, ModelError
 from .flatbuffer import Reader, Table
-from .graph import Graph, Node, Quant, Tensor
+from .graph import Array, Graph, Node, Quant, Tensor
 from .labels import node_label
 from .ops import OPS
 from .schema import BUILTINS
@@ -29,11 +29,13 @@ _TYPES: dict[int, np.dtype[Any]] = {
     6: np.dtype(np.bool_),
     7: np.dtype(np.int16),
     9: np.dtype(np.int8),
+    17: np.dtype(np.int8),  # int4, unpacked here
     12: np.dtype(np.uint64),
     13: RESOURCE,
     15: np.dtype(np.uint32),
 }
-_TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 17: "int4", 19: "int2"}
+_TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 19: "int2"}
+_INT4 = 17
 _CUSTOM = BUILTINS.index("CUSTOM")
 _MAX_RANK = 8
 _MAX_ITEMS = 1 << 16
@@ -143,7 +145,8 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
             f"{reader.name}: tensor {name!r} has shape {shape[:_MAX_RANK]}",
             hint="all dimensions must be known: fix the input shape and convert again",
         )
-    nbytes = math.prod(shape) * dtype.itemsize
+    packed = code == _INT4
+    nbytes = (math.prod(shape) + 1) // 2 if packed else math.prod(shape) * dtype.itemsize
     if nbytes >= _MAX_TENSOR_BYTES:
         raise ModelError(f"{reader.name}: tensor {name!r} has shape {shape}: {nbytes} bytes")
     if table.table(6, "sparsity") is not None:
@@ -152,12 +155,21 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
     tensor = Tensor(name, shape, dtype, _quant(table, name, shape, dtype), variable=variable)
     raw = _buffer(table, name, buffers)
     if not len(raw):
+        if packed:
+            raise ModelError(f"{reader.name}: tensor {name!r} is int4, but no constant")
         return tensor
     if len(raw) != nbytes:
         raise reader.broken(f"tensor {name!r} has {len(raw)} bytes of data, its shape {nbytes}")
-    data = np.frombuffer(raw, dtype).reshape(shape)
+    data = (_unpacked(raw, shape) if packed else np.frombuffer(raw, dtype)).reshape(shape)
     data.flags.writeable = False
-    return replace(tensor, data=data)
+    return replace(tensor, data=data, packed=packed)
+
+
+def _unpacked(raw: memoryview, shape: tuple[int, ...]) -> Array:
+    """int4 values as int8: two in a byte, the first in its low half."""
+    pairs = np.frombuffer(raw, np.uint8)
+    values = np.stack([pairs << 4, pairs & 0xF0], axis=-1).reshape(-1)
+    return values.view(np.int8)[: math.prod(shape)] >> 4
 
 
 def _buffer(table: Table, name: str, buffers: Sequence[Table]) -> memoryview:

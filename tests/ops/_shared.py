@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.modelfile import SAME, VALID, ModelFile
+from tests.modelfile import SAME, VALID, ModelFile, packed
 from tests.pick import Pick
 
 
@@ -88,6 +88,41 @@ def weighted(
     return indices, float(np.float32(out_scale))
 
 
+def int4_layer(
+    pick: Pick,
+    m: ModelFile,
+    x_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    axis: int,
+    taps: int,
+    kind: str,
+) -> tuple[list[int], int]:
+    """Inputs and output of an int8 operator with int4 weights of `shape`.
+
+    `kind`: scales per "tensor", per "channel" or per either; "expanded" ones are stored as int8.
+    """
+    rng, channels = pick.rng(), shape[axis]
+    x = m.input(x_shape, scale=pick.scale(), zero_point=pick.zero_point())
+    in_scale = float(m.graph.tensors[x].quantization.scale[0])
+    per_channel = "channel" in kind or ("tensor" not in kind and pick.integer(0, 2) > 0)
+    count = channels if per_channel else 1
+    scales = (pick.scale() * 10 ** rng.uniform(-1, 0, count)).astype(np.float32)
+    values, dtype = rng.integers(pick.choice([-7, -8]), 8, shape), "int4"
+    data = packed(values)
+    if "expanded" in kind:
+        data, dtype = values.astype(np.int8), "int8"
+    quant = {"scale": scales, "axis": axis if count > 1 else 0}
+    inputs = [x, m.tensor(shape, dtype, data=data, name="layer/weights", **quant)]
+    if pick.integer(0, 3):
+        largest = max(1, int(taps * 200))
+        bias = rng.integers(-largest, largest, channels).astype(np.int32)
+        inputs.append(m.constant(bias, scale=np.float64(in_scale) * scales, name="layer/bias"))
+    out_scale = in_scale * float(scales.max()) * 5 * taps**0.5 * pick.factor()
+    y = m.output(y_shape, scale=float(np.float32(out_scale)), zero_point=pick.zero_point())
+    return inputs, y
+
+
 def layer(
     pick: Pick,
     m: ModelFile,
@@ -96,10 +131,12 @@ def layer(
     y_shape: tuple[int, ...],
     axis: int,
     taps: int,
-    floats: bool,
+    weights: str,
 ) -> tuple[list[int], int]:
-    """Inputs and output of an operator with weights of `shape`, in int8 or float32."""
-    if not floats:
+    """Inputs and output of an operator with weights of `shape`, in int8, int4 or float32."""
+    if weights.startswith("int4"):
+        return int4_layer(pick, m, x_shape, shape, y_shape, axis, taps, weights)
+    if weights == "int8":
         x = m.input(x_shape, scale=pick.scale(), zero_point=pick.zero_point())
         inputs, scale = weighted(pick, m, x, shape, axis, taps)
         return inputs, m.output(y_shape, scale=scale, zero_point=pick.zero_point())

@@ -8,7 +8,7 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick, floats: bool = False) -> bytes:
+def case(pick: Pick, weights: str = "int8") -> bytes:
     if pick.integer(0, 2):
         wide = pick.integer(0, 2) == 0  # channels by vectors of 16
         point = wide and pick.integer(0, 2) > 0
@@ -25,7 +25,7 @@ def case(pick: Pick, floats: bool = False) -> bytes:
     shape = (groups * group_out, *g["kernel"], group_in)
     x_shape = (batch, *g["size"], groups * group_in)
     y_shape = (batch, *g["out"], shape[0])
-    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 0, taps, floats)
+    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 0, taps, weights)
     m.op(
         "CONV_2D",
         inputs,
@@ -42,4 +42,8 @@ def case(pick: Pick, floats: bool = False) -> bytes:
 
 
 def float_case(pick: Pick) -> bytes:
-    return case(pick, floats=True)
+    return case(pick, "float32")
+
+
+def int4_case(pick: Pick) -> bytes:
+    return case(pick, "int4")

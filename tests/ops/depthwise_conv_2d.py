@@ -8,7 +8,7 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick, floats: bool = False) -> bytes:
+def case(pick: Pick, weights: str = "int8") -> bytes:
     g = _shared.window(pick, dilated=True)
     channels, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3])
     if g["kernel"] != (3, 3) and pick.integer(0, 1):
@@ -19,7 +19,7 @@ def case(pick: Pick, floats: bool = False) -> bytes:
     shape = (1, *g["kernel"], channels * multiplier)
     x_shape = (batch, *g["size"], channels)
     y_shape = (batch, *g["out"], shape[3])
-    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 3, taps, floats)
+    inputs, y = _shared.layer(pick, m, x_shape, shape, y_shape, 3, taps, weights)
     m.op(
         "DEPTHWISE_CONV_2D",
         inputs,
@@ -37,4 +37,8 @@ def case(pick: Pick, floats: bool = False) -> bytes:
 
 
 def float_case(pick: Pick) -> bytes:
-    return case(pick, floats=True)
+    return case(pick, "float32")
+
+
+def int4_case(pick: Pick) -> bytes:
+    return case(pick, "int4")

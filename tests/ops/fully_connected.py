@@ -8,12 +8,12 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick, floats: bool = False) -> bytes:
-    size, units = pick.integer(1, 40), pick.integer(1, 12)
+def case(pick: Pick, weights: str = "int8") -> bytes:
+    size, units = pick.integer(1, 40), pick.integer(2 if "channel" in weights else 1, 12)
     outer = pick.choice([(1,), (1,), (3,), (1, 5), (2, 2, 3)])
     m = ModelFile()
     x_shape, y_shape = (*outer, size), (*outer, units)
-    inputs, y = _shared.layer(pick, m, x_shape, (units, size), y_shape, 0, size, floats)
+    inputs, y = _shared.layer(pick, m, x_shape, (units, size), y_shape, 0, size, weights)
     m.op(
         "FULLY_CONNECTED",
         inputs,
@@ -26,4 +26,13 @@ def case(pick: Pick, floats: bool = False) -> bytes:
 
 
 def float_case(pick: Pick) -> bytes:
-    return case(pick, floats=True)
+    return case(pick, "float32")
+
+
+def int4_case(pick: Pick) -> bytes:
+    return case(pick, "int4 per tensor")  # TFLite-Micro has no others
+
+
+def int4_per_channel_cases(pick: Pick, again: Pick) -> tuple[bytes, bytes]:
+    """The same weights as int4 and as int8; both picks give the same numbers."""
+    return case(pick, "int4 per channel"), case(again, "int4 per channel expanded")

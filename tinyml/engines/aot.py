@@ -42,7 +42,16 @@ def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
     op = OPS.get(node.op)
     if op is None:
         return [f"operator {node.op} (layer {node.label!r}) is not supported"]
-    return [f"{node.op} (layer {node.label!r}): {r}" for r in op.check(node, graph)]
+    refusals = _int4_refusals(node, graph) or op.check(node, graph)
+    return [f"{node.op} (layer {node.label!r}): {r}" for r in refusals]
+
+
+def _int4_refusals(node: Node, graph: Graph) -> Sequence[str]:
+    """Refusals of int4 constants that are no weights of a layer with kernels for them."""
+    reads = any(kernel.packed for kernel in OPS[node.op].kernels)
+    packed = [t for t in graph.ins(node)[int(reads) :] if t is not None and t.packed]
+    weights = graph.ins(node)[1] if reads and len(node.inputs) > 1 else None
+    return [f"its input {t.name!r} is int4" for t in packed if t is not weights]
 
 
 def _check_quantised(graph: Graph, floats: bool) -> None:

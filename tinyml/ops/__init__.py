@@ -63,7 +63,8 @@ class Kernel:
 
     `fits` gives the reason it does not apply to a node, or None. A kernel of a `dtype` is for
     nodes whose first input has that type, and is not considered for others. One with a `goal` is
-    taken only where the user asks for that: "speed" for more flash or RAM.
+    taken only where the user asks for that: "speed" for more flash or RAM. A `packed` one reads
+    int4 weights (input 1) as they are: it is for these alone, and not where speed is asked for.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Kernel:
     fits: Callable[[Node, Graph], str | None] = lambda node, graph: None
     dtype: str = ""
     goal: str = ""
+    packed: bool = False
 
 
 def _nothing(options: Table | None) -> Any:

@@ -105,6 +105,8 @@ def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
         return _bias_refusals(bias, "float32", weights.shape[axis])
     if weights.dtype != np.int8:
         return [f"its weights are {weights.dtype.name}; the engine has int8 weights"]
+    if weights.packed and (ins[0] is None or ins[0].dtype != np.int8):
+        return ["its weights are int4, which go with int8 inputs alone"]
     quant = weights.quant
     if quant is None or any(quant.zero_point):
         return ["its weights are not quantised symmetrically (zero point 0)"]

@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _int4,
     _mve,
     _window,
     activation_of,
@@ -134,6 +135,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            _int4.conv_kernel(lower),
             *_mve.conv_kernels(lower),
             *_dsp.conv_kernels(lower),
             *_blocked.conv_kernels(lower),
@@ -143,7 +145,8 @@ register(
         options=1,
         macs=macs,
         resolver="AddConv2D",
-        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
+        "per channel; "
         "dilation; groups",
     )
 )

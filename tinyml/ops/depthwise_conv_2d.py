@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _int4,
     _mve,
     _window,
     activation_of,
@@ -138,6 +139,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            _int4.depthwise_kernel(lower),
             _mve.depthwise_kernel(lower),
             *_dsp.depthwise_kernels(lower),
             *_blocked.depthwise_kernels(lower),
@@ -147,7 +149,8 @@ register(
         options=2,
         macs=macs,
         resolver="AddDepthwiseConv2D",
-        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
+        "per channel; "
         "depth multiplier; dilation",
     )
 )

@@ -15,6 +15,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _int4,
     _mve,
     _window,
     activation_of,
@@ -120,6 +121,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _int4.dense_kernel(lower),
             _mve.dense_kernel(lower),
             _dsp.dense_kernel(lower),
             *_blocked.dense_kernels(lower),
@@ -129,7 +131,8 @@ register(
         options=8,
         macs=macs,
         resolver="AddFullyConnected",
-        doc="int8 or float32; constant weights of that type, int8 ones per tensor or per channel; "
+        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
+        "per channel; "
         "input of any rank",
     )
 )

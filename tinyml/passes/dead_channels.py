@@ -256,6 +256,7 @@ def _shrink(
     names = f"{node.outputs[0]}: kept weights", f"{node.outputs[0]}: kept bias"
     for name, array, q in ((names[0], data, quant), (names[1], _int32(bias[outs]), None)):
         tensors[name] = Tensor(name, array.shape, array.dtype, q, np.ascontiguousarray(array))
+    tensors[names[0]] = replace(tensors[names[0]], packed=weights.packed)
     return replace(node, inputs=(node.inputs[0], *names))
 
 
