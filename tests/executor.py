@@ -136,12 +136,20 @@ class Executor:
                 for batch in range(item.call.batches):
                     self._call(item, 0, item.call.rows, batch)
             self.check_guards(item.steps[-1])
+            if self._stopped(item):
+                break
         results = []
         for name in graph.outputs:
             t = graph.tensors[name]
             raw = self.arena[slots[name].offset :][: t.nbytes]
             results.append(np.frombuffer(raw.tobytes(), t.dtype).reshape(t.shape))
         return results
+
+    def _stopped(self, item: Step | Stream) -> bool:
+        view = self.plan.state(item) if isinstance(item, Step) and item.call.stops else None
+        if view is None or view.offset is None:
+            return False
+        return bool(self.arena[view.offset : view.offset + 4].view(np.int32)[0])
 
     def _stream(self, stream: Stream) -> None:
         done = dict.fromkeys((s.index for s in stream.steps), 0)

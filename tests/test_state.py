@@ -11,6 +11,7 @@ import pytest
 
 from tests.executor import Executor
 from tests.modelfile import ModelFile
+from tests.ops import circular_buffer
 from tests.oracle import Tflm, differences, random_inputs
 from tests.pick import Seeded
 from tests.test_ops import case
@@ -26,7 +27,16 @@ SIGNAL = (
     "SignalOverlapAdd",
     "SignalStacker",
 )
-STATEFUL = ("ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", *SIGNAL)
+STATEFUL = (
+    "ASSIGN_VARIABLE",
+    "CIRCULAR_BUFFER",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    *SIGNAL,
+)
+
+
+ABORTED = 15  # what TFLite-Micro's invoke() gives where a circular buffer waits for more input
 
 
 class Library:
@@ -97,6 +107,77 @@ def test_state_shares_its_place_with_nothing(op: str) -> None:
             for other in set(plan.slots.values()) - {state}:
                 apart = other.offset + other.size <= state.offset
                 assert apart or state.offset + state.size <= other.offset
+
+
+@pytest.mark.parametrize("cycles", [[2], [3], [1, 2], [2, 3], [2, 1, 2]])
+def test_runs_stop_at_circular_buffers_as_in_tflm(cycles: list[int], tmp_path: Path) -> None:
+    """A run that stops leaves the outputs of the last that did not, or zeros."""
+    blob = circular_buffer.chain(Seeded(sum(cycles)), cycles)
+    plan, tflm = aot.plan(tflite.parse(blob)), Tflm(blob).interpreter
+    executor, library = Executor(plan), Library(plan, blob, tmp_path)
+    library.c.net_init()
+    library.c.net_stopped.restype = ctypes.c_bool
+    rng = np.random.default_rng(1)
+    for _ in range(2):
+        last, statuses = np.zeros(plan.graph.tensors[plan.graph.outputs[0]].shape, np.int8), set()
+        for _ in range(14):
+            (x,) = random_inputs(plan.graph, rng)
+            tflm.set_input(x, 0)
+            status = tflm.invoke()
+            statuses.add(status)
+            last = np.array(tflm.get_output(0)) if status == 0 else last
+            assert (executor([x])[0] == last).all() and (library(x) == last).all()
+            assert library.c.net_stopped() == (status == ABORTED)
+        assert statuses == {0, ABORTED}
+        for engine in (executor, tflm):
+            engine.reset()
+        library.c.net_reset()
+
+
+def test_circular_buffers_without_cycles_are_those_of_the_first_models() -> None:
+    """TFLite-Micro takes the number of cycles from the shape."""
+    for slots, want in ((5, 1), (13, 1), (25, 1), (4, 2), (6, 2)):
+        m = ModelFile()
+        quant = {"scale": 0.5, "zero_point": 3}
+        x, y = m.input((1, 1, 1, 2), **quant), m.output((1, 1, 1, 2), **quant)
+        kept = circular_buffer.buffer(m, x, slots, 2, quant)
+        size = {"filterHeight": slots, "filterWidth": 1, "strideH": 1, "strideW": 1, "padding": 1}
+        m.op("MAX_POOL_2D", [kept], [y], "Pool2DOptions", **size)
+        blob = m.finish()
+        plan, tflm = aot.plan(tflite.parse(blob)), Tflm(blob).interpreter
+        tflm.set_input(np.zeros((1, 1, 1, 2), np.int8), 0)
+        assert plan.steps[0].call.params["cycles"] == want
+        assert tflm.invoke() == (0 if want == 1 else ABORTED)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("constant", "output is no variable"),
+        ("shape", "it makes"),
+        ("scale", "different scales"),
+        ("guess", "would guess it"),
+    ],
+)
+def test_circular_buffers_of_another_kind_are_refused(change: str, words: str) -> None:
+    m, quant = ModelFile(), {"scale": 0.5}
+    width, depth = (2, 96) if change == "guess" else (1, 2)
+    x = m.input((1, 1, width, depth), scale=0.25 if change == "scale" else 0.5)
+    slots = (1, 4, width, depth + 1) if change == "shape" else (1, 4, width, depth)
+    y = m.tensor(slots, variable=change != "constant", **quant)
+    m.op("CUSTOM", [x], [y], custom="CIRCULAR_BUFFER")
+    m.op("RELU", [y], [m.output(slots, **quant)])
+    with pytest.raises(ModelError, match=words):
+        aot.plan(tflite.parse(m.finish()))
+
+
+def test_no_other_operator_may_write_a_variable() -> None:
+    m = ModelFile()
+    x, y = m.input([2], scale=1.0), m.tensor([2], scale=1.0, variable=True)
+    m.op("RELU", [x], [y])
+    m.op("RELU", [y], [m.output([2], scale=1.0)])
+    with pytest.raises(ModelError, match="a second time"):
+        tflite.parse(m.finish())
 
 
 def test_models_without_state_reset_nothing() -> None:

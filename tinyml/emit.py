@@ -117,6 +117,18 @@ class Model:
         offset = self.plan.scratch(step)
         return ",\n        ".join([*views, "0" if offset is None else self.address(offset)])
 
+    def stop(self, item: Step | Stream) -> str:
+        """The C expression that is true where a run ends behind an item, or nothing."""
+        view = self.plan.state(item) if isinstance(item, Step) and item.call.stops else None
+        if view is None or view.offset is None:
+            return ""
+        return f"*(const int32_t *)({self.address(view.offset)})"
+
+    @property
+    def stopped(self) -> str:
+        """Whether the last run ended early: what comes behind such an item was not computed."""
+        return " || ".join(filter(None, map(self.stop, self.plan.schedule)))
+
     def address(self, offset: int) -> str:
         return f"{self.prefix}_arena + {offset}"
 

@@ -128,7 +128,10 @@ class Graph:
         return [self.tensors[n] for n in node.outputs]
 
     def verify(self) -> Graph:
-        """Raise ModelError if a node reads what nothing has written, or writes twice."""
+        """Raise ModelError if a node reads what nothing has written, or writes twice.
+
+        A node may write a variable that it reads as well.
+        """
         known = set(self.inputs)
         known |= {n for n, t in self.tensors.items() if t.data is not None or t.variable}
         for node in self.nodes:
@@ -136,7 +139,7 @@ class Graph:
                 if name is not None and name not in known:
                     raise ModelError(f"{node} reads tensor {name!r} before anything writes it")
             for name in node.outputs:
-                if name in known:
+                if name in known and not (self.tensors[name].variable and name in node.inputs):
                     raise ModelError(f"{node} writes tensor {name!r} a second time")
                 known.add(name)
         for name in self.outputs:

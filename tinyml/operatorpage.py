@@ -67,8 +67,6 @@ core, in portable C.
 |---|---|
 """
 WHY_NOT_CUSTOM: Mapping[str, str] = {
-    "CIRCULAR_BUFFER": "its output is a variable that the operator writes, which nothing here "
-    "follows yet. Keep the last frames in the application",
     "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
     "engine reads weights from flash as they are. Compile the model of before its compression",
     "TFLite_Detection_PostProcess": "it sorts boxes in float32, which no kernel here does yet. "

@@ -84,6 +84,11 @@ class Plan:
         return sum(s.macs for s in self.steps)
 
     @property
+    def stops(self) -> bool:
+        """Whether a run may end before its outputs, which are then those of an earlier one."""
+        return any(s.call.stops for s in self.steps)
+
+    @property
     def weight_bytes(self) -> int:
         constants = {n: self.graph.tensors[n].nbytes for n in operand_constants(self)}
         arrays = [a.nbytes for s in self.steps for a in s.call.constants.values()]
@@ -120,6 +125,9 @@ class Plan:
         found = [
             State(self.slots[t.name], _reset_byte(t), t.initial) for t in tensors if t.variable
         ]
+        if self.stops:
+            roots = dict.fromkeys(self.slots[n] for n in self.graph.outputs)
+            found += [State(s, 0, None) for s in roots if s not in {f.slot for f in found}]
         for step in self.steps:
             if step.call.state is not None:
                 initial = step.call.state if step.call.state.any() else None
@@ -348,11 +356,12 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
     live on behind the last. Variables keep their places throughout.
     """
     end = len(schedule) + 1
+    aliases = {n.outputs[0]: str(n.inputs[0]) for n in graph.nodes if OPS[n.op].alias}
+    held = _held(graph, schedule, aliases)
     first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
     last: dict[str, int] = dict.fromkeys(graph.inputs, 0)
     size = {n: graph.tensors[n].nbytes for n in graph.inputs}
     home: dict[str, str] = {n: n for n in graph.inputs}
-    aliases = {n.outputs[0]: str(n.inputs[0]) for n in graph.nodes if OPS[n.op].alias}
     reads = _last_reads(graph, schedule, aliases)
 
     def settle(name: str, root: str) -> None:
@@ -374,10 +383,12 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
             for position, name in enumerate(step.call.outputs):
                 if graph.tensors[name].variable:
                     continue
-                root = None if rings or position else _takeover(step, graph, home, last, time)
+                apart = rings or position or name in held
+                root = None if apart else _takeover(step, graph, home, last, time)
                 if root is None or size[root] < graph.tensors[name].nbytes:
                     root = name
-                    first[root] = last[root] = time
+                    first[root] = 0 if name in held else time
+                    last[root] = end if name in held else time
                     size[root] = _kept_bytes(graph.tensors[name], rings.get(name, 0))
                 settle(name, root)
             if step.call.state is not None:
@@ -391,6 +402,16 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
     for name in graph.outputs:
         last[home[name]] = end
     return [Buffer(n, size[n], first[n], last[n]) for n in first], home
+
+
+def _held(graph: Graph, schedule: Sequence[Item], aliases: Mapping[str, str]) -> set[str]:
+    """The outputs, and what they are other shapes of, where they must outlive a run that stops."""
+    if not any(s.call.stops for item in schedule for s in item.steps):
+        return set()
+    held = set(graph.outputs)
+    while more := {aliases[n] for n in held if n in aliases} - held:
+        held |= more
+    return held
 
 
 def _variables(graph: Graph) -> list[str]:

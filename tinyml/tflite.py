@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,17 @@ def _subgraph(root: Table, table: Table) -> tuple[list[Tensor], tuple[Node, ...]
     names = unique(printable(n) or "unnamed" for n in raw_names)
     tensors = [_tensor(t, n, buffers) for t, n in zip(tables, names, strict=True)]
     nodes = _nodes(root, table, names, raw_names)
-    _check_sizes(reader, nodes, dict(zip(names, tensors, strict=True)))
-    return tensors, nodes
+    by_name = dict(zip(names, tensors, strict=True))
+    _check_sizes(reader, nodes, by_name)
+    return tensors, tuple(_with_updated(node, by_name) for node in nodes)
+
+
+def _with_updated(node: Node, tensors: Mapping[str, Tensor]) -> Node:
+    """A node that updates variables reads them too."""
+    op = OPS.get(node.op)
+    if op is None or not op.updates:
+        return node
+    return replace(node, inputs=(*node.inputs, *(o for o in node.outputs if tensors[o].variable)))
 
 
 def _first_run(

@@ -92,6 +92,7 @@ class Op:
     `kernels` are in order of preference; the last must need no special instructions.
     `options` is the number of the options table in the schema's union, 0 for none; a custom
     operator has `custom` in place of `read`, for the scalars of its flexbuffer in their order.
+    Where an operator `updates` its outputs, they are variables, and its last inputs as well.
     `alias` marks an operator whose output is its first input under another shape.
     """
 
@@ -103,6 +104,7 @@ class Op:
     macs: Callable[[Node, Graph], int] = _no_macs
     resolver: str = ""
     alias: bool = False
+    updates: bool = False
     doc: str = ""
     custom: Callable[[Mapping[str, Scalar | None]], Any] | None = None
 
