@@ -173,8 +173,8 @@ def test_an_operator_tflm_lacks_is_refused_with_its_layer(
 
 
 def test_signal_and_custom_operators_are_registered() -> None:
-    (signal,) = planned(model_with("CUSTOM", "SignalEnergy")).operators
-    assert signal.call == "AddEnergy()" and signal.custom
+    (signal,) = planned(model_with("CUSTOM", "SignalFftAutoScale")).operators
+    assert signal.call == "AddFftAutoScale()" and signal.custom
     own = planned(model_with("CUSTOM", 'My "op"'), {'My "op"': "my::deep::Register_OP"}).operators
     assert own[0].call == 'AddCustom("My \\"op\\"", my::deep::Register_OP())'
     assert own[0].declaration == (
