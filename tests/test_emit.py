@@ -179,6 +179,25 @@ def test_helpers_quantise_and_dequantise_as_documented(tmp_path: Path) -> None:
     assert done.stdout.split() == ["-10", "-9", "-10", "10", "127", "-128", "127", "-13.300"]
 
 
+def test_helpers_have_the_type_of_their_tensor(tmp_path: Path) -> None:
+    m = ModelFile()
+    x = m.input((1, 4), dtype="int16", scale=0.5, name="x")
+    y = m.output((4, 1), dtype="int16", scale=0.5, name="y")
+    m.op("TRANSPOSE", [x, m.constant(np.array([1, 0], np.int32))], [y], "TransposeOptions")
+    blob = m.finish()
+    emit.emit(emit.model_of(aot.plan(tflite.parse(blob)), "net", blob), tmp_path)
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\nint main(void)\n{\n'
+        '    printf("%d %d %d ", net_quantize_x(1000.0f), net_quantize_x(1e9f), '
+        "net_quantize_x(-1e9f));\n"
+        '    printf("%.2f\\n", (double)net_dequantize_y(-32768));\n    return 0;\n}\n'
+    )
+    command = ["cc", "-I", tmp_path, "-I", tmp_path / "include", tmp_path / "main.c"]
+    subprocess.run([*command, tmp_path / "model.c", "-o", tmp_path / "main"], check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2000", "32767", "-32768", "-16384.00"]
+
+
 def test_litert_agrees_on_a_sample(models_folder: Path) -> None:
     """The second opinion: LiteRT's reference kernels on a model they compute alike."""
     blob = (models_folder / "hello_world_int8.tflite").read_bytes()

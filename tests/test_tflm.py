@@ -118,14 +118,11 @@ def test_every_builtin_of_tflm_has_a_method_and_a_version() -> None:
         assert method(name) == want
 
 
-def model_with(
-    op: str = "RELU", custom: str = "", version: int = 1, dtype: str = "int8", name: str = "net/a/B"
-) -> bytes:
+def model_with(op: str = "RELU", custom: str = "", version: int = 1, **options: object) -> bytes:
     m = ModelFile()
-    quant = {"scale": 0.1} if dtype == "int8" else {}
-    x = m.input((1, 4), dtype=dtype, **quant)
-    y = m.output((1, 4), dtype=dtype, name=name, **quant)
-    m.op(op, [x], [y], custom=custom)
+    x = m.input((1, 4), scale=0.1)
+    y = m.output((1, 4), name="net/a/B", scale=0.1)
+    m.op(op, [x], [y], custom=custom, **options)
     m.model.operatorCodes[0].version = version
     return m.finish()
 

@@ -80,7 +80,12 @@ SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
 ]
 FirmwareOption = Annotated[
-    str, typer.Option("--app", help="bench, mlperf or mlperf-energy: what the firmware is for.")
+    str, typer.Option("--app", help="bench, example, mlperf or mlperf-energy.")
+]
+
+
+InputsOption = Annotated[
+    Path | None, typer.Option(help=".npz by input name, or .npy of the only input.")
 ]
 
 
@@ -111,6 +116,9 @@ def build(
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
     firmware: FirmwareOption = "bench",
+    inputs: Annotated[
+        Path | None, typer.Option(help="For --app example: its first sample is built in.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
@@ -128,6 +136,7 @@ def build(
         chosen,
         app=firmware,
         argmax=argmax,
+        inputs=inputs,
     )
     if as_json:
         _print_json(_built_json(built))
@@ -140,9 +149,7 @@ def build(
 def run(
     model: ModelArgument = None,
     board: BoardOption = None,
-    inputs: Annotated[
-        Path | None, typer.Option(help=".npz by input name, or .npy of the only input.")
-    ] = None,
+    inputs: InputsOption = None,
     results: Annotated[Path, typer.Option(help="Where to write the outputs.")] = Path(
         "outputs.npz"
     ),
@@ -158,12 +165,26 @@ def run(
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
+    firmware: Annotated[
+        str, typer.Option("--app", help="bench; example: print what it says, check INPUTS' first.")
+    ] = "bench",
     as_json: JsonOption = False,
 ) -> None:
     """Send inputs to a board and get the outputs back."""
     from . import data, flow, report
 
     project = _project(model)
+    if firmware == "example":
+        from .cli_example import run_example
+
+        chosen = _runtime(model, engine, tflm, arena, custom_op)
+        arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+        run_example(
+            _build(*arguments, app=firmware, argmax=argmax, inputs=inputs), probe, port, as_json
+        )
+        return
+    if firmware != "bench":
+        raise InputError(f"--app is {firmware!r}", hint="bench or example")
     file = inputs or (project.test if project else None)
     if file is None:
         raise InputError("there are no inputs", hint="give --inputs data.npz")
@@ -401,6 +422,7 @@ def _build(
     *,
     app: str = "bench",
     argmax: bool = False,
+    inputs: Path | None = None,
 ) -> Built:
     """The build that command line and project file ask for together."""
     from dataclasses import replace
@@ -416,6 +438,8 @@ def _build(
         raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
     if app not in flow.APPS:
         raise InputError(f"--app is {app!r}", hint=f"one of {', '.join(flow.APPS)}")
+    if inputs is not None and app != "example":
+        raise InputError("--inputs is for --app example", hint="others get theirs from the host")
     if project and project.stack_bytes:
         board = replace(board, stack_bytes=project.stack_bytes)
     source = path or (project.model if project else Path())
@@ -428,6 +452,11 @@ def _build(
     prefix = project.prefix if project else identifier(source.stem)
     suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
     folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
+    golden = None
+    if inputs is not None:
+        from .cli_example import read_golden
+
+        golden = read_golden(model, inputs, "tflm" if runtime else "aot")
     built = flow.build(
         model,
         board,
@@ -437,6 +466,7 @@ def _build(
         optimize=level,
         sanitize=sanitize,
         runtime=runtime,
+        golden=golden,
         tell=_tell,
     )
     _warn(built.model.warnings[len(model.warnings) :])

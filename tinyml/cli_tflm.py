@@ -109,6 +109,9 @@ def export(
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="The first sample goes into the example, as its check.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model's sources, with CMake and Makefile fragments, for your own build system."""
@@ -127,6 +130,11 @@ def export(
     if name == "tflm" and tflm is not None and target is not None:
         runtime = read_options(tflm, arena, custom_op)
     loaded = _load(source, calibration or (project.calibration if project else None), unsafe)
+    golden = None
+    if inputs is not None:
+        from .cli_example import read_golden
+
+        golden = read_golden(loaded, inputs, name)
     done = exporting.export(
         loaded,
         output or Path(f"{identifier(source.stem)}-{name}"),
@@ -136,6 +144,7 @@ def export(
         runtime=runtime,
         custom=_custom(custom_op),
         arena=size if isinstance(size, int) else None,
+        golden=golden,
         tell=_tell,
     )
     if as_json:

@@ -7,7 +7,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from . import __version__
 from .clean import comment, identifier, unique
-from .graph import Array, Tensor
+from .graph import Array, Graph, Tensor
 from .paths import FIRMWARE, TEMPLATES
 from .plan import Plan, Step, Stream, View, operand_constants, rows_needed
 
@@ -31,7 +31,7 @@ _C_TYPES = {
     "float32": "float",
     "bool": "bool",
 }
-_WIRE_TYPES = {
+WIRE_TYPES = {
     "int8": "TM_S8",
     "uint8": "TM_U8",
     "int16": "TM_S16",
@@ -42,6 +42,7 @@ _WIRE_TYPES = {
     "float32": "TM_F32",
     "bool": "TM_BOOL",
 }
+_QUANTIZED = ("int8", "uint8", "int16")
 _PER_LINE = 16
 _INCLUDE = re.compile(r'^#include "(tm_\w+\.h)"', re.MULTILINE)
 
@@ -79,9 +80,17 @@ class Port:
 
     name: str  # as in the signature
     symbol: str  # C identifier
-    tensor: Tensor
-    offset: int
+    tensor: Tensor  # its `quant` only where one real number at a time can be converted
+    place: int  # offset in the arena; with TFLite-Micro, position in the model file
     wire_type: str
+
+    @property
+    def low(self) -> int:
+        return int(np.iinfo(self.tensor.dtype).min)
+
+    @property
+    def high(self) -> int:
+        return int(np.iinfo(self.tensor.dtype).max)
 
 
 @dataclass(frozen=True)
@@ -159,24 +168,33 @@ def model_of(plan: Plan, prefix: str, model_bytes: bytes) -> Model:
         prefix,
         model_hash(model_bytes),
         __version__,
-        _ports(plan, graph.inputs, graph.input_names),
-        _ports(plan, graph.outputs, graph.output_names),
+        ports_of(graph, graph.inputs, graph.input_names, _offsets(plan, graph.inputs)),
+        ports_of(graph, graph.outputs, graph.output_names, _offsets(plan, graph.outputs)),
         tuple(sorted({s.call.kernel for s in plan.steps})),
         constants,
     )
+
+
+def _offsets(plan: Plan, tensors: Sequence[str]) -> list[int]:
+    return [plan.slots[name].offset for name in tensors]
 
 
 def model_hash(model_bytes: bytes) -> str:
     return hashlib.sha256(model_bytes).hexdigest()[:16]
 
 
-def _ports(plan: Plan, tensors: tuple[str, ...], names: tuple[str, ...]) -> tuple[Port, ...]:
+def ports_of(
+    graph: Graph, tensors: Sequence[str], names: Sequence[str], places: Sequence[int]
+) -> tuple[Port, ...]:
+    """The inputs or outputs of a graph under names that C takes."""
     symbols = unique(identifier(n) for n in names)
     ports = []
-    for key, name, symbol in zip(tensors, names, symbols, strict=True):
-        tensor = plan.graph.tensors[key]
-        wire_type = _WIRE_TYPES[tensor.dtype.name]
-        ports.append(Port(name, symbol, tensor, plan.slots[key].offset, wire_type))
+    for key, name, symbol, place in zip(tensors, names, symbols, places, strict=True):
+        tensor = graph.tensors[key]
+        quant = tensor.quant
+        if quant is not None and (quant.per_channel or tensor.dtype.name not in _QUANTIZED):
+            tensor = replace(tensor, quant=None)
+        ports.append(Port(name, symbol, tensor, place, WIRE_TYPES[tensor.dtype.name]))
     return tuple(ports)
 
 

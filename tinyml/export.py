@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import __version__, compare, flow, tflm_build, tflm_host
+from . import __version__, compare, example, flow, tflm_build, tflm_host
 from .board import Board
 from .emit import environment
 from .engines import aot, tflm
@@ -40,9 +40,10 @@ def export(
     runtime: Options | None = None,
     custom: Mapping[str, str] | None = None,
     arena: int | None = None,
+    golden: example.Golden | None = None,
     tell: Tell,
 ) -> Exported:
-    """Write a model's sources into `folder`, which must be new or empty.
+    """Write a model's sources into `folder`, which must be new or empty, and example.c beside them.
 
     The arena of TFLite-Micro is found by running where `board` and `runtime` are given; else it is
     `arena`, or a guess from a run on this computer that the file is told to be.
@@ -63,6 +64,15 @@ def export(
             (work / "tm_wire.h").unlink()  # of the bench firmware
             sources, includes = ("model.c",), (".", "include")
         flow.write_facts(model, plan, work)
+        example.write(
+            plan.graph,
+            prefix,
+            model.bytes,
+            work,
+            golden=golden,
+            firmware=False,
+            name="example.c",
+        )
         _fragments(model, work, prefix, sources, includes, engine)
         work.chmod(0o755)
         if folder.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import build as compiler
-from . import data, emit, mlperf, tflite, tflm_build, wire
+from . import data, emit, example, mlperf, tflite, tflm_build, wire
 from .board import Board
 from .build import Image, Sources
 from .engines import aot, tflm
@@ -32,7 +32,7 @@ from .run import Progress, Session, connect, summarise
 _FLASH_FOR_THE_REST = 32768
 _RAM_FOR_THE_REST = 8192  # of the application and its library
 LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
-APPS = ("bench", "mlperf", "mlperf-energy")
+APPS = ("bench", "mlperf", "mlperf-energy", "example")
 Tell = Callable[[str], None]
 
 
@@ -123,11 +123,13 @@ def build(
     optimize: str = "speed",
     sanitize: bool = False,
     runtime: tflm_build.Options | None = None,
+    golden: example.Golden | None = None,
     tell: Tell = _silent,
 ) -> Built:
     """Plan, print and compile a model into the folder `output`, which is replaced as a whole.
 
     With `runtime`, a TFLite-Micro of the user's, that runs the model in place of our own code.
+    `golden` is for the application example: what it checks itself by.
     """
     if app == "mlperf-energy":
         board = mlperf.energy_board(board)
@@ -146,6 +148,9 @@ def build(
             model = replace(model, warnings=model.warnings + doubts)
             write_facts(model, plan, work)
         tell(f"compiling {len(plan.schedule)} steps for {board.core.cpu}")
+        if app == "example":
+            files = example.write(plan.graph, prefix, model.bytes, work, golden=golden)
+            sources = replace(sources, files=(*sources.files, files[0]))
         image = compile_sources(
             sources, model.graph, board, app=app, optimize=optimize, sanitize=sanitize
         )
@@ -176,6 +181,8 @@ def compile_sources(
 
 
 def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
+    if app == "example":
+        return sources  # printed for the model, with the engine's sources
     if app == "bench":
         return compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
     sources = mlperf.add_settings(sources, graph, energy=app == "mlperf-energy")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, wire
-from ..clean import identifier, printable, unique
-from ..emit import environment, model_hash
+from .. import __version__
+from ..clean import printable, unique
+from ..emit import WIRE_TYPES, Port, environment, model_hash, ports_of
 from ..errors import InputError, ModelError
 from ..flatbuffer import Reader, Table
 from ..graph import Array, Graph, Node, Tensor
@@ -31,7 +31,6 @@ SUPPORT = "tflm/support.c"
 
 _CUSTOM = "CUSTOM:"
 _FUNCTION = re.compile(r"(?:[A-Za-z_]\w*::)*[A-Za-z_]\w*")
-_WIRE_TYPES = {numpy: f"TM_{name.upper()}" for name, numpy in wire.DTYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -121,17 +120,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Port:
-    """A model input or output as the templates show it; `index` is its place in the file."""
-
-    name: str
-    symbol: str
-    tensor: Tensor
-    wire_type: str
-    index: int
-
-
-@dataclass(frozen=True)
 class Model:
     """What the templates print."""
 
@@ -171,7 +159,7 @@ def plan(graph: Graph, model: bytes, custom: Mapping[str, str] | None = None) ->
 
 
 def _check_type(tensor: Tensor, what: str) -> None:
-    if tensor.dtype.name not in _WIRE_TYPES:
+    if tensor.dtype.name not in WIRE_TYPES:
         raise ModelError(f"{what} {tensor.name!r} has type {tensor.dtype.name}")
 
 
@@ -337,8 +325,8 @@ def emit(planned: Plan, prefix: str, model: bytes, folder: Path) -> tuple[str, .
         prefix,
         model_hash(model),
         __version__,
-        _ports(graph, graph.inputs, graph.input_names, planned.inputs),
-        _ports(graph, graph.outputs, graph.output_names, planned.outputs),
+        ports_of(graph, graph.inputs, graph.input_names, planned.inputs),
+        ports_of(graph, graph.outputs, graph.output_names, planned.outputs),
         np.frombuffer(model, np.uint8),
     )
     env = environment()
@@ -358,16 +346,3 @@ def add_support(folder: Path) -> None:
     """The system that TFLite-Micro expects, for firmware of our own: SUPPORT."""
     (folder / SUPPORT).parent.mkdir(exist_ok=True)
     shutil.copyfile(FIRMWARE / SUPPORT, folder / SUPPORT)
-
-
-def _ports(
-    graph: Graph, tensors: Sequence[str], names: Sequence[str], places: Sequence[int]
-) -> tuple[Port, ...]:
-    symbols = unique(identifier(n) for n in names)
-    ports = []
-    for key, name, symbol, place in zip(tensors, names, symbols, places, strict=True):
-        tensor = graph.tensors[key]
-        if tensor.dtype != np.int8 or (tensor.quant is not None and tensor.quant.per_channel):
-            tensor = replace(tensor, quant=None)  # the helpers of model.h are for int8
-        ports.append(Port(name, symbol, tensor, _WIRE_TYPES[tensor.dtype.name], place))
-    return tuple(ports)
