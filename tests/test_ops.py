@@ -88,6 +88,12 @@ def test_float_layers_equal_tflm(op: str) -> None:
         check_equal(more.float_case(Seeded(seed)), seed, ulps=getattr(more, "ULPS", 0))
 
 
+@pytest.mark.parametrize("op", ["ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"])
+def test_integers_equal_tflm(op: str) -> None:
+    for seed in range(SAMPLES):
+        check_equal(cases(op).integer_case(Seeded(seed)), seed)
+
+
 @pytest.mark.parametrize("goal", ["", "speed"])
 @pytest.mark.parametrize("op", INT4)
 def test_int4_weights_equal_tflm_packed_and_expanded(op: str, goal: str) -> None:

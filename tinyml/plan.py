@@ -294,9 +294,7 @@ def choose(
     """
     found: tuple[Kernel, str] | None = None
     passed: list[str] = []
-    for kernel in OPS[node.op].kernels:
-        if kernel.dtype and operand(node, graph, 0).dtype != kernel.dtype:
-            continue
+    for kernel in _of_type(node, graph):
         if kernel.packed and not operand(node, graph, 1).packed:
             continue
         missing = sorted(kernel.isa - isa)
@@ -314,6 +312,13 @@ def choose(
     if found is not None:
         return found
     raise AssertionError(f"{node.op} has no kernel without requirements")
+
+
+def _of_type(node: Node, graph: Graph) -> Sequence[Kernel]:
+    """The kernels for the type of the node's first input alone, or else those for any."""
+    kernels = OPS[node.op].kernels
+    typed = [k for k in kernels if k.dtype and operand(node, graph, 0).dtype == k.dtype]
+    return typed or [k for k in kernels if not k.dtype]
 
 
 def _schedule(

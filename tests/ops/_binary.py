@@ -48,6 +48,10 @@ def booleans(pick: Pick) -> tuple[Values, Values, Values]:
     return ({"dtype": "bool"},) * 3
 
 
+def integers(pick: Pick) -> tuple[Values, Values, Values]:
+    return ({"dtype": "int32"},) * 3
+
+
 def floats(pick: Pick) -> tuple[Values, Values, Values]:
     return ({"dtype": "float32"},) * 3
 
@@ -61,9 +65,12 @@ def case(
     activation: bool = False,
     swap: bool = True,
 ) -> bytes:
-    """One operator; a quarter of the cases is float32. `gives` is the type of the result."""
+    """One operator; a quarter of the cases is float32. `gives` is the type of the result.
+
+    Operators with an int32 form have `integer_case` beside it.
+    """
     a_shape, b_shape, shape = shapes(pick)
-    if pick.integer(0, 3) or kinds in (booleans, floats):
+    if pick.integer(0, 3) or kinds in (booleans, floats, integers):
         a_kind, b_kind, y_kind = kinds(pick)
     else:
         a_kind, b_kind, y_kind = floats(pick)

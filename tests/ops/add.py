@@ -9,3 +9,7 @@ from . import _binary
 
 def case(pick: Pick) -> bytes:
     return _binary.case(pick, "ADD", "AddOptions", _binary.any_scales, activation=True)
+
+
+def integer_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "ADD", "AddOptions", _binary.integers)

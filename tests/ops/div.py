@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.modelfile import ACTIVATIONS, ModelFile
 from tests.pick import Pick
 
@@ -23,4 +25,14 @@ def case(pick: Pick) -> bytes:
     y = m.output(shape, scale=scale, zero_point=pick.zero_point())
     activation = ACTIVATIONS[pick.activation()]
     m.op("DIV", [a, b], [y], "DivOptions", fusedActivationFunction=activation)
+    return m.finish()
+
+
+def integer_case(pick: Pick) -> bytes:
+    """Divisors other than 0, of either sign."""
+    a_shape, b_shape, shape = _binary.shapes(pick)
+    m, rng = ModelFile(), pick.rng()
+    a, y = m.input(a_shape, dtype="int32"), m.output(shape, dtype="int32")
+    divisors = rng.integers(1, 1 << pick.integer(1, 30), b_shape) * rng.choice([-1, 1], b_shape)
+    m.op("DIV", [a, m.constant(divisors.astype(np.int32))], [y], "DivOptions")
     return m.finish()

@@ -9,3 +9,7 @@ from . import _binary
 
 def case(pick: Pick) -> bytes:
     return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.one_scale)
+
+
+def integer_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.integers)

@@ -9,3 +9,7 @@ from . import _binary
 
 def case(pick: Pick) -> bytes:
     return _binary.case(pick, "MUL", "MulOptions", _binary.product_scales, activation=True)
+
+
+def integer_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "MUL", "MulOptions", _binary.integers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _broadcast, register
+from . import Call, Kernel, Op, _broadcast, _integers, register
 
 
 def _check(node: Node, graph: Graph) -> list[str]:
-    refusals = _broadcast.check(node, graph)
+    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    if not refusals and _integers.is_integer(node, graph):
+        return _integers.refusals(node, graph)
     if not refusals and not _broadcast.is_float(node, graph):
         a, b, y = _broadcast.tensors(node, graph)
         if not (a.quant == b.quant == y.quant):
@@ -27,9 +29,9 @@ def add(name: str, resolver: str) -> None:
         Op(
             name,
             _check,
-            (Kernel(f"{stem}_s8 / {stem}_f32", lower),),
+            (_integers.kernel(), Kernel(f"{stem}_s8 / {stem}_f32", lower)),
             options=39,
             resolver=resolver,
-            doc="int8 of one scale, or float32; broadcasting over at most four dimensions",
+            doc="int8 of one scale, int32 or float32; broadcasting over at most four dimensions",
         )
     )

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _blocked, _broadcast, _dsp, _mve, activation_refusal, register
+from . import (
+    Call,
+    Kernel,
+    Op,
+    _blocked,
+    _broadcast,
+    _dsp,
+    _integers,
+    _mve,
+    activation_refusal,
+    register,
+)
 
 _LEFT_SHIFT = 20
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    return _broadcast.check(node, graph) or activation_refusal(node.attrs.activation)
+    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    if not refusals and _integers.is_integer(node, graph):
+        return _integers.refusals(node, graph)
+    return refusals or activation_refusal(node.attrs.activation)
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -45,6 +59,7 @@ register(
         "ADD",
         check,
         (
+            _integers.kernel(),
             _mve.add_kernel(lower),
             _dsp.add_kernel(lower),
             *_blocked.add_kernels(lower),
@@ -53,6 +68,6 @@ register(
         _broadcast.read,
         options=11,
         resolver="AddAdd",
-        doc="int8 or float32; broadcasting over at most four dimensions",
+        doc="int8, int32 or float32; broadcasting over at most four dimensions",
     )
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, activation_refusal, register
+from . import Call, Kernel, Op, _broadcast, _integers, activation_refusal, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = _broadcast.check(node, graph) or activation_refusal(node.attrs.activation)
+    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    if not refusals and _integers.is_integer(node, graph):
+        return _integers.refusals(node, graph)
+    refusals = refusals or activation_refusal(node.attrs.activation)
     # From here on the kernel, and TFLite-Micro's, would have to shift to the left.
     if not refusals and not _broadcast.is_float(node, graph) and _scale(node, graph)[1] > 23:
         return ["its output scale is too small for its operands' scales"]
@@ -45,10 +48,10 @@ register(
     Op(
         "DIV",
         check,
-        (Kernel("div_s8 / div_f32", lower),),
+        (_integers.kernel(), Kernel("div_s8 / div_f32", lower)),
         _broadcast.read,
         options=29,
         resolver="AddDiv",
-        doc="int8 or float32; broadcasting over at most four dimensions",
+        doc="int8, int32 or float32; broadcasting over at most four dimensions",
     )
 )

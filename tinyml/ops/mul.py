@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, activation_refusal, register
+from . import Call, Kernel, Op, _broadcast, _integers, activation_refusal, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    return _broadcast.check(node, graph) or activation_refusal(node.attrs.activation)
+    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    if not refusals and _integers.is_integer(node, graph):
+        return _integers.refusals(node, graph)
+    return refusals or activation_refusal(node.attrs.activation)
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -35,10 +38,10 @@ register(
     Op(
         "MUL",
         check,
-        (Kernel("mul_s8 / mul_f32", lower),),
+        (_integers.kernel(), Kernel("mul_s8 / mul_f32", lower)),
         _broadcast.read,
         options=21,
         resolver="AddMul",
-        doc="int8 or float32; broadcasting over at most four dimensions",
+        doc="int8, int32 or float32; broadcasting over at most four dimensions",
     )
 )
