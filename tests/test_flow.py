@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import networks
+from tests import audio, networks
 from tests.oracle import Tflm, differences, random_inputs
 from tests.pick import Seeded
 from tests.test_emit import INT8_MODELS
 from tinyml import data, flow, tflite
 from tinyml.board import load_board
-from tinyml.errors import BoardError
+from tinyml.errors import BoardError, InputError
 from tinyml.results import load_run
 
 CORES = ("microbit", "mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547")
@@ -160,6 +160,16 @@ def test_int4_weights_are_expanded_for_speed_where_flash_allows(units: int, kept
     (step,) = flow.compile_model(model, load_board("microbit"), "speed").steps
     assert (step.call.kernel == "fully_connected_s4") == kept
     assert ("not enough flash" if kept else "expanded to int8") in step.reason
+
+
+def test_samples_of_a_model_without_a_batch_are_whole_tensors() -> None:
+    blob = audio.front_end()
+    graph = tflite.parse(blob)
+    values = np.zeros((5, audio.STEP), np.int16)
+    assert flow.device_inputs(graph, {"samples": values})["samples"].shape == values.shape
+    assert flow.device_inputs(graph, {"samples": values[0]})["samples"].shape == (1, audio.STEP)
+    with pytest.raises(InputError, match=r"\(N, 320\) is expected"):
+        flow.device_inputs(graph, {"samples": values[:, :10]})
 
 
 def test_floats_for_the_device_are_quantised_and_saturate() -> None:

@@ -282,6 +282,18 @@ def free_batch(pick: Pick) -> bytes:
     return m.finish()
 
 
+def casts(pick: Pick) -> bytes:
+    """Integers of one size, or of two, cast there and back."""
+    m, types = ModelFile(), ("int32", "uint32", "int16", "int8")
+    x = m.input([3, 2], dtype=pick.choice(types))
+    for _ in range(pick.integer(1, 3)):
+        y = m.tensor([3, 2], dtype=pick.choice(types))
+        m.op("CAST", [x], [y], "CastOptions")
+        x = y
+    m.graph.outputs = [x]
+    return m.finish()
+
+
 def sliced(m: ModelFile, x: int, at: int) -> int:
     """x[at] as converters write it."""
     ends = [m.constant(np.array([v], np.int32)) for v in (at, at + 1, 1)]
@@ -296,6 +308,7 @@ REWRITES: dict[str, tuple[Callable[[Pick], bytes], Callable[[Graph], Graph], typ
     "padding": (padding, merge_padding, Tflm),
     "requantize": (requantized, merge_requantize, Tflm),
     "same bytes": (constants, drop_same_bytes, Tflm),
+    "casts": (casts, drop_same_bytes, Tflm),
     "activations": (activation, fuse_activations, Tflm),
     "shapes": (free_batch, fold_shapes, Tflm),
     "unused": (unused, drop_unused, Tflm),

@@ -138,7 +138,7 @@ def random_inputs(graph: Graph, samples: int, seed: int = 0) -> dict[str, Array]
     found: dict[str, Array] = {}
     for name, key in zip(graph.input_names, graph.inputs, strict=True):
         tensor = graph.tensors[key]
-        shape = (samples, *tensor.shape[1:])
+        shape = (samples, *tensor.sample_shape)
         if tensor.dtype.kind == "f":
             found[name] = generator.normal(size=shape).astype(tensor.dtype)
         elif tensor.dtype.kind == "b":

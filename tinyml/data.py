@@ -209,7 +209,7 @@ def to_int8(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray
 
 @dataclass(frozen=True)
 class Form:
-    """What a model's input takes: its shape with the batch of 1, type, scale and zero point."""
+    """What a model's input takes: the shape of a sample, type, scale and zero point."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -229,7 +229,7 @@ def device_arrays(inputs: Mapping[str, Array], forms: Mapping[str, Form]) -> dic
         )
     arrays = {}
     for name, form in forms.items():
-        array, sample = inputs[name], form.shape[1:]
+        array, sample = inputs[name], form.shape
         array = array[np.newaxis] if array.shape == sample else array
         if array.shape[1:] != sample or not len(array):
             expected = ", ".join(map(str, ("N", *sample)))

@@ -321,8 +321,8 @@ def _infer(
         if progress:
             progress(i + 1, samples)
     tensors = dict(zip(graph.output_names, graph.outputs, strict=True))
-    shapes = {n: graph.tensors[t].shape for n, t in tensors.items()}
-    return {n: np.stack(c).reshape(samples, *shapes[n][1:]) for n, c in columns.items()}
+    shapes = {n: graph.tensors[t].sample_shape for n, t in tensors.items()}
+    return {n: np.stack(c).reshape(samples, *shapes[n]) for n, c in columns.items()}
 
 
 def device_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -333,7 +333,7 @@ def device_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]
 
 def _form(tensor: Tensor) -> data.Form:
     quant = None if tensor.quant is None else (tensor.scale, tensor.zero_point)
-    return data.Form(tensor.shape, tensor.dtype, quant)
+    return data.Form(tensor.sample_shape, tensor.dtype, quant)
 
 
 def accuracy(graph: Graph, outputs: Mapping[str, Array], labels: Array) -> float:

@@ -55,6 +55,11 @@ class Tensor:
         return (self.count + 1) // 2 if self.packed else self.count * self.dtype.itemsize
 
     @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: without the batch of 1, if the first dimension is one."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
+
+    @property
     def type_name(self) -> str:
         return "int4" if self.packed else self.dtype.name
 

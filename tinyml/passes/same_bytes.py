@@ -1,5 +1,6 @@
-"""Takes away int8 operators that give back the bytes they get.
+"""Takes away operators that give back the bytes they get.
 
+A CAST between integers of one size gives them another sign and no more.
 MUL and ADD by constants, QUANTIZE and RELU change nothing where what they do is in the scales:
 a Rescaling layer, a batch normalisation of ones, a RELU of what is not negative. Every byte that
 can go in is tried. What they do otherwise rounds a second time, which no convolution before them
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..graph import Graph, Node
+from ..ops import operand
 from ._rewire import alias, producers, rebuilt
 from ._tables import computed, reachable, tables
 
@@ -23,6 +25,8 @@ def drop_same_bytes(graph: Graph) -> Graph:
 
 
 def _shown(node: Node, graph: Graph, made_by: dict[str, Node]) -> Node:
+    if node.op == "CAST":
+        return _recast(node, graph)
     found = tables(node, graph)
     if found is None:
         return node
@@ -32,5 +36,13 @@ def _shown(node: Node, graph: Graph, made_by: dict[str, Node]) -> Node:
     part = reachable(x.name, graph, made_by)
     same = np.arange(-128, 128)[part]
     if not all(np.array_equal(table[part], same) for table in found):
+        return node
+    return alias(x.name, y.name, node.label)
+
+
+def _recast(node: Node, graph: Graph) -> Node:
+    x, y = operand(node, graph, 0), graph.outs(node)[0]
+    whole = x.dtype.kind in "iu" and y.dtype.kind in "iu"
+    if not whole or x.nbytes != y.nbytes or x.data is not None or x.variable or y.variable:
         return node
     return alias(x.name, y.name, node.label)
