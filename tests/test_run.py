@@ -86,6 +86,17 @@ def test_a_bench_is_repeatable_and_knows_its_steps(session):
     assert set(found.reasons) <= {"spread"}
 
 
+@pytest.mark.parametrize("emulated", [True, False])
+def test_a_busy_computer_does_not_make_an_emulators_figures_doubtful(session, emulated):
+    """It answers late and is asked again; on a serial line that would be noise."""
+    bench = session.bench(3)
+    session.link.resent = 1
+    counting = Counting("ticks", 1.0, emulated=emulated)
+    found = run.summarise(session, bench, counting, probe="host", toolchain="cc")
+    session.link.resent = 0
+    assert ("resent" in found.reasons) is not emulated and found.line.resent == 1
+
+
 def test_windows_and_reset(session):
     assert len(session.windows(4, repeat=3)) == 4
     session.reset_model()

@@ -104,13 +104,6 @@ def compare(
     """
     if len(engines) < 2 or len(set(engines)) < len(engines):
         raise InputError("compare needs two different engines", hint="--engines aot,tflm")
-    for name, key in zip(model.graph.input_names, model.graph.inputs, strict=True):
-        shape = model.graph.tensors[key].shape
-        if shape[:1] != (1,):
-            raise InputError(
-                f"input {name!r} has shape {shape}: compare sends one sample at a time",
-                hint="fix the batch of the model to 1 and convert it again",
-            )
     raw = random_inputs(model.graph, samples) if inputs is None else inputs
     raw = flow.device_inputs(model.graph, raw)
     sides = []

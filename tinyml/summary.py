@@ -81,7 +81,7 @@ def _doubts(run: Run, session: Session, bench: Bench, counted: bool) -> Iterator
         yield "few"
     if not bench.complete:
         yield "lost"
-    if session.link.resent:
+    if session.link.resent and not run.emulated:  # an emulator's line has no noise: it was slow
         yield "resent"
     if session.link.restarts:
         yield "restarted"

@@ -61,7 +61,7 @@ def run(planned: Plan, model: bytes, inputs: Mapping[str, Array]) -> HostRun:
             raw = [found[f"output{place}"] for place in planned.outputs]
     outputs = {}
     for key, tensor, values in zip(graph.output_names, graph.outputs, raw, strict=True):
-        outputs[key] = values.reshape(len(values), *graph.tensors[tensor].shape[1:])
+        outputs[key] = values.reshape(len(values), *graph.tensors[tensor].sample_shape)
     return HostRun(outputs, *_allocations(said))
 
 
