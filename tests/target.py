@@ -35,7 +35,8 @@ def check_on_core(
     header, rows, kernels = "", "", []
     for number, blob in enumerate(blobs):
         plan = aot.plan(tflite.parse(blob), board.isa, goal=goal)
-        emit.emit(emit.model_of(plan, f"m{number}", blob), folder / f"m{number}")
+        printed = emit.model_of(plan, f"m{number}", blob, compact=goal == "size")
+        emit.emit(printed, folder / f"m{number}")
         kernels.append({s.call.kernel for s in plan.steps})
         rng = np.random.default_rng(number)
         oracle = reference(blob, [n.op for n in plan.graph.nodes])

@@ -9,8 +9,11 @@ from types import ModuleType
 
 import pytest
 
+from tests import networks
 from tests.conftest import ROOT
-from tinyml import build, flow
+from tests.pick import Seeded
+from tinyml import build, flow, tflite
+from tinyml.board import load_board
 
 FOLDER = ROOT / "benchmarks"
 
@@ -44,6 +47,32 @@ def test_instructions_do_not_rise(core: str, name: str, models_folder: Path) -> 
     assert model.hash == before[key]["model_hash"]
     after = benchmark.measure(core, model, "speed")
     assert not benchmark.regressions(before, {key: after}), f"where that is meant, {UPDATE}"
+
+
+LIMITS = {"balanced": 16_000, "size": 10_000}
+"""Bytes of flash on Cortex-M4, the measuring application included, less weights and vectors."""
+
+
+def code_bytes(model: flow.Model, board: str, level: str, folder: Path) -> int:
+    image = flow.build(model, load_board(board), folder / level, prefix="net", optimize=level).image
+    assert image.sizes is not None
+    flash = image.sizes.flash
+    return image.sizes.flash_total - flash["weights"] - flash["vectors"]
+
+
+@pytest.mark.parametrize("name", benchmark.MODELS)
+def test_code_of_the_models_stays_small(name: str, models_folder: Path, tmp_path: Path) -> None:
+    model = flow.load_model(models_folder / f"{benchmark.MODELS[name]}.tflite")
+    sizes = {level: code_bytes(model, "nucleo_l4r5zi", level, tmp_path) for level in LIMITS}
+    assert all(sizes[level] <= LIMITS[level] for level in LIMITS), sizes
+
+
+def test_code_of_a_network_stays_small(tmp_path: Path) -> None:
+    blob = networks.network(Seeded(3), ("conv", "depthwise", "branch", "conv", "pool"))
+    model = flow.Model("net", blob, tflite.parse(blob))
+    sizes = {level: code_bytes(model, "stm32", level, tmp_path) for level in LIMITS}
+    assert sizes["size"] < sizes["balanced"] <= LIMITS["balanced"], sizes
+    assert sizes["size"] <= LIMITS["size"], sizes
 
 
 def test_committed_figures_are_complete() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import networks
 from tests.executor import kernel_names
 from tests.pick import Seeded
 from tests.target import check_on_core
@@ -21,9 +22,10 @@ CASES = 2
 
 
 def variants(op: str, board: str) -> set[str]:
-    """The kernels of an operator that only cores with special instructions can run."""
+    """The kernels of an operator that only cores with special instructions can run, for speed."""
     isa = load_board(board).isa
-    return {k.name for k in OPS[op].kernels if k.isa and k.isa <= isa}
+    kernels = [k for k in OPS[op].kernels if k.isa and k.isa <= isa]
+    return {k.name for k in kernels if k.goal in ("", "speed")}
 
 
 def sample(op: str, count: int) -> list[bytes]:
@@ -60,18 +62,28 @@ def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> 
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize(
-    ("board", "goal"),
-    [(V6M, ""), (V6M, "unpack"), ("mps2_an386", "unpack"), ("mps3_an547", "unpack")],
-    ids=lambda value: Path(value).stem,
-)
-def test_int4_weights_stay_so_in_flash_and_equal_tflm(
-    board: str, goal: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("board", (V6M, "mps3_an547"), ids=lambda b: Path(b).stem)
+def test_int4_weights_stay_packed_and_equal_tflm(board: str, tmp_path: Path) -> None:
     blobs = [cases(op).int4_case(Seeded(seed)) for op in INT4 for seed in range(6)]
-    used = set().union(*check_on_core(board, blobs, tmp_path, goal=goal))
-    packed = {name for name in used if name.endswith("_s4")}
-    assert used == packed if goal == "" else used - packed
+    used = check_on_core(board, blobs, tmp_path, goal="")
+    assert all(name.endswith("_s4") for names in used for name in names)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", CORES, ids=lambda b: Path(b).stem)
+def test_programs_for_size_equal_tflm(board: str, tmp_path: Path) -> None:
+    """Steps as rows of a table, shared kernels, dense layers as convolutions, small memcpy()."""
+    layers = ("conv", "depthwise", "branch", "conv", "branch", "conv")
+    blobs = [networks.network(Seeded(seed), layers) for seed in range(6)]
+    used = check_on_core(board, blobs, tmp_path, optimize="-Os", goal="size")
+    tables = [(tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs))]
+    assert any("schedule[] = {" in text for text in tables)
+    if board == "mps2_an386":
+        assert any(names >= {"conv2d_s8__dsp"} and not dense(names) for names in used)
+
+
+def dense(names: set[str]) -> bool:
+    return any(name.startswith("fully_connected") for name in names)
 
 
 def test_every_variant_runs_on_one_of_the_cores() -> None:

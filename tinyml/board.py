@@ -53,6 +53,7 @@ class Core:
     optional: frozenset[str] = frozenset()
     fpus: tuple[str, ...] = ()
     dwt: bool = True
+    caches: bool = False  # an option of the core: the firmware asks it
 
     @property
     def counters(self) -> tuple[str, ...]:
@@ -84,9 +85,16 @@ CORES: Mapping[str, Core] = {
         Core("cortex-m0plus", _T1, dwt=False),
         Core("cortex-m3", _T2),
         Core("cortex-m4", _T2, isa=_DSP, fpus=("fpv4-sp-d16",)),
-        Core("cortex-m7", _T2, isa=_DSP, fpus=(_SINGLE, "fpv5-d16")),
+        Core("cortex-m7", _T2, isa=_DSP, fpus=(_SINGLE, "fpv5-d16"), caches=True),
         Core("cortex-m33", _T2, isa=_DSP, optional=_DSP, fpus=(_SINGLE,)),
-        Core("cortex-m55", _T2, _DSP | {"mve"}, optional=frozenset({"mve"}), fpus=("auto",)),
+        Core(
+            "cortex-m55",
+            _T2,
+            _DSP | {"mve"},
+            optional=frozenset({"mve"}),
+            fpus=("auto",),
+            caches=True,
+        ),
         Core("host", dwt=False),
     )
 }

@@ -160,7 +160,7 @@ def compile_image(
         raise BuildError(f"unknown optimisation level {optimize!r}", hint=" ".join(LEVELS))
     if sanitize and not board.host:
         raise BuildError(f"the sanitizers need board host, not {board.name}")
-    sources = _stage(sources, board)
+    sources = _stage(sources, board, small=optimize == "-Os")
     compiler = _host_compiler() if board.host else _arm_compiler()
     flags = (optimize, *board.flags, *_COMMON_FLAGS)
     flags += (_SANITIZE if sanitize else ()) if board.host else _ARM_FLAGS
@@ -180,7 +180,7 @@ def _templates() -> Environment:
     )
 
 
-def _stage(sources: Sources, board: Board) -> Sources:
+def _stage(sources: Sources, board: Board, *, small: bool) -> Sources:
     """`sources` with the board's port copied in and generated."""
     folder = sources.folder.resolve()
     for name in (*sources.files, *sources.includes):
@@ -189,7 +189,8 @@ def _stage(sources: Sources, board: Board) -> Sources:
             raise BuildError(f"source path {name!r} must lie inside {folder}")
     port: tuple[str, ...] = (f"soc/{board.soc}.c",)
     if not board.host:
-        port = ("port/startup.c", "port/cycles.c", *port)
+        memory = ("port/memory.c",) if small else ()
+        port = ("port/startup.c", "port/cycles.c", *memory, *port)
     headers = sorted(f"include/{file.name}" for file in (FIRMWARE / "include").glob("*.h"))
     for name in (*port, *headers):
         _copy(FIRMWARE / name, folder / name)

@@ -79,9 +79,306 @@ ArgmaxOption = Annotated[
 SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
 ]
+FirmwareOption = Annotated[
+    str, typer.Option("--app", help="bench, example, mlperf or mlperf-energy.")
+]
+
+
 InputsOption = Annotated[
     Path | None, typer.Option(help=".npz by input name, or .npy of the only input.")
 ]
+
+
+@app.command()
+def init(
+    model: Annotated[Path, typer.Argument(help="The model the project builds.")],
+    board: BoardOption = None,
+    force: Annotated[bool, typer.Option(help="Replace an existing tinyml.toml.")] = False,
+) -> None:
+    """Write a tinyml.toml for a model."""
+    from .project import write_project
+
+    err.print(f"wrote {write_project(model, board=board, force=force)}", markup=False)
+
+
+@app.command()
+def build(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    firmware: FirmwareOption = "bench",
+    inputs: Annotated[
+        Path | None, typer.Option(help="For --app example: its first sample is built in.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
+    from . import report
+
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model,
+        board,
+        calibration,
+        output,
+        optimize,
+        sanitize,
+        unsafe,
+        chosen,
+        app=firmware,
+        argmax=argmax,
+        inputs=inputs,
+    )
+    if as_json:
+        _print_json(_built_json(built))
+    else:
+        out.print(report.sizes(built))
+        out.print(f"files: {built.folder}", markup=False)
+
+
+@app.command()
+def run(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    inputs: InputsOption = None,
+    results: Annotated[Path, typer.Option(help="Where to write the outputs.")] = Path(
+        "outputs.npz"
+    ),
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    probe: ProbeOption = None,
+    port: PortOption = None,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    firmware: Annotated[
+        str, typer.Option("--app", help="bench; example: print what it says, check INPUTS' first.")
+    ] = "bench",
+    as_json: JsonOption = False,
+) -> None:
+    """Send inputs to a board and get the outputs back."""
+    from . import data, flow, report
+
+    project = _project(model)
+    if firmware == "example":
+        from .cli_example import run_example
+
+        chosen = _runtime(model, engine, tflm, arena, custom_op)
+        arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+        run_example(
+            _build(*arguments, app=firmware, argmax=argmax, inputs=inputs), probe, port, as_json
+        )
+        return
+    if firmware != "bench":
+        raise InputError(f"--app is {firmware!r}", hint="bench or example")
+    file = inputs or (project.test if project else None)
+    if file is None:
+        raise InputError("there are no inputs", hint="give --inputs data.npz")
+    target = _board(board or (project.board if project else None))
+    if _engine(project, engine) == "tflm" and target.host:
+        from .cli_tflm import run_on_host
+
+        source = model or (project.model if project else Path())
+        calibrated = calibration or (project.calibration if project else None)
+        run_on_host(_load(source, calibrated, unsafe), file, results, as_json)
+        return
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model, board, calibration, output, optimize, sanitize, unsafe, chosen, argmax=argmax
+    )
+    graph = built.model.graph
+    arrays = data.input_arrays(file, graph.input_names)
+    labels = data.labels_of(file, graph.input_names)
+    with _progress("inferences") as progress:
+        found = flow.infer(built, arrays, probe=probe, port=port, progress=progress)
+    data.save_arrays(results, found)
+    where = "port" if port else probe or flow.default_probe(built.board)
+    summary: dict[str, Any] = {
+        "board": built.board.name,
+        "probe": where,
+        "samples": len(next(iter(found.values()))),
+        "outputs": str(results),
+    }
+    if labels is not None:
+        summary["accuracy"] = flow.accuracy(graph, found, labels)
+        right = round(summary["accuracy"] * len(labels))
+        summary["right"] = f"{right} of {len(labels)}"
+    if as_json:
+        _print_json(summary)
+    else:
+        out.print(report.key_values(f"{built.model.name} on {built.board.title}", summary))
+
+
+@app.command()
+def bench(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Inferences to time.")] = 5,
+    test: Annotated[
+        Path | None, typer.Option(help="Labelled .npz: inputs by name and `labels`.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    probe: ProbeOption = None,
+    port: PortOption = None,
+    serial: SerialOption = None,
+    warmup: Annotated[int, typer.Option(min=0, help="Inferences before the timed ones.")] = 1,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build, flash, run and measure: latency by layer, memory, accuracy."""
+    from . import flow, report
+
+    project = _project(model)
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model, board, calibration, output, optimize, False, unsafe, chosen, argmax=argmax
+    )
+    labelled = test or (project.test if project else None)
+    folder = flow.results_folder(results, built)
+    with _progress("inferences") as progress:
+        measured = flow.bench(
+            built,
+            folder,
+            count=count,
+            warmup=warmup,
+            test=labelled,
+            probe=probe,
+            port=port,
+            options=None if serial is None else {"serial": serial},
+            progress=progress,
+        )
+    if as_json:
+        print(measured.to_json(), end="")
+    else:
+        out.print(report.run_table(measured))
+        out.print(f"files: {built.folder}, {folder}", markup=False)
+    if measured.validity == "invalid":
+        raise typer.Exit(3)
+
+
+@app.command()
+def quantize(
+    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file or a SavedModel folder.")],
+    calibration: CalibrationOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The .tflite file to write.")
+    ] = None,
+    float_io: Annotated[
+        bool, typer.Option(help="Keep float32 inputs and outputs; int8 inside.")
+    ] = False,
+    unsafe: UnsafeOption = False,
+    test: Annotated[
+        Path | None, typer.Option(help="Labelled .npz: inputs by name and `labels`.")
+    ] = None,
+    min_accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Fail below this share of right answers.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Convert a Keras model to a fully int8 .tflite file, and say what that costs by layer."""
+    from . import data, quality, report
+    from .quantize import quantize as convert
+
+    target = output or model.with_suffix(".tflite")
+    if min_accuracy is not None and test is None:
+        raise InputError("--min-accuracy needs a labelled set", hint="give --test test.npz")
+    done = convert(
+        model,
+        calibration=calibration,
+        output=target,
+        io_dtype="float32" if float_io else "int8",
+        unsafe=unsafe,
+        keep_float=True,
+        progress=_tell,
+    )
+    _warn(done.warnings)
+    assert calibration is not None  # there is no conversion without
+    _tell("comparing int8 with float32")
+    arrays = data.input_arrays(calibration, done.inputs)
+    labelled = None if test is None else data.labelled_set(test, done.inputs)
+    found = quality.report(done.float_model, target.read_bytes(), arrays, labelled)
+    if as_json:
+        ends = {"inputs": list(done.inputs), "outputs": list(done.outputs)}
+        _print_json({"file": str(target), **ends, **found.to_json()})
+    else:
+        out.print(report.quality(found))
+        names = f"{', '.join(done.inputs)} -> {', '.join(done.outputs)}"
+        out.print(f"{target}: {names}", markup=False)
+    if min_accuracy is not None and (found.accuracy or 0) < min_accuracy:
+        err.print(f"error: accuracy {found.accuracy:.2%} is below {min_accuracy:.2%}", style="red")
+        raise typer.Exit(3)
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    layers: Annotated[bool, typer.Option("--layers", help="List every layer.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show operators, MACs, weights, what each engine supports, RAM over time, boards that fit."""
+    from . import report
+    from .board import list_boards
+    from .overview import overview
+
+    found = overview(model, list_boards())
+    if as_json:
+        _print_json({**found.to_json(), "not_supported": list(found.engines[0].reasons)})
+    else:
+        out.print(report.overview(found, layers=layers))
+    if found.engines[0].reasons:
+        raise typer.Exit(1)
+
+
+@app.command()
+def boards(as_json: JsonOption = False) -> None:
+    """List the boards."""
+    from . import report
+    from .board import list_boards
+
+    rows = list_boards()
+    if as_json:
+        _print_json([report.board_json(b) for b in rows])
+    else:
+        out.print(report.boards(rows))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say which tools are here, which are missing, and how to get them."""
+    from dataclasses import asdict
+
+    from . import report
+    from .doctor import findings
+
+    rows = findings()
+    if as_json:
+        _print_json([asdict(f) for f in rows])
+    else:
+        out.print(report.doctor(rows))
+    if any(f.missing for f in rows):
+        raise typer.Exit(1)
 
 
 def _version(wanted: bool) -> None:
@@ -252,7 +549,6 @@ def _progress(what: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-from . import cli_build, cli_model  # noqa: E402, F401  # isort: skip
 from . import cli_boards, cli_energy, cli_mlperf, cli_profile, cli_tflm  # noqa: E402, F401
 
 

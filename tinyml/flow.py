@@ -97,31 +97,21 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
     """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit.
 
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
-    to RAM as far as it is free: flash of most chips has wait states. Weights of int4 otherwise stay
-    so in flash; each run unpacks those of many uses where there is RAM for it, but for size.
-    `rank` as in make_plan().
+    to RAM as far as it is free: flash of most chips has wait states. `rank` as in make_plan().
     """
-    plan = aot.plan(model.graph, board.isa, rank=rank)
-    too_large = []
-    for goal in () if board.host else _goals(model.graph, optimize):
-        fast = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
+    goal = "" if optimize == "speed" else optimize
+    plan = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
+    if optimize == "speed" and not board.host:
+        fast = aot.plan(model.graph, board.isa, goal=optimize, rank=rank)
         if _fits(fast.weight_bytes + _FLASH_FOR_THE_REST, fast.arena + board.stack_bytes, board):
             plan = fast
-            break
-        too_large.append(fast)
-    for fast in too_large:
-        plan = without_room(plan, fast)
+        else:
+            plan = without_room(plan, fast)
     ram = plan.arena + board.stack_bytes
     compiler.check_fits(board, plan.weight_bytes, ram)
     if optimize == "speed" and not board.host:
         plan = with_weights_in_ram(plan, board.ram.size - ram - _RAM_FOR_THE_REST)
     return plan
-
-
-def _goals(graph: Graph, optimize: str) -> list[str]:
-    """What to try to plan for, the most wanted first."""
-    int4 = any(t.packed for t in graph.tensors.values())
-    return ["speed"] * (optimize == "speed") + ["unpack"] * (int4 and optimize != "size")
 
 
 def build(
@@ -151,7 +141,7 @@ def build(
         plan: Plan | tflm.Plan
         if runtime is None:
             plan = compile_model(model, board, optimize)
-            sources = write_sources(model, plan, prefix, work)
+            sources = write_sources(model, plan, prefix, work, compact=optimize == "size")
         else:
             plan, sources, doubts = tflm_build.prepare(
                 model.graph, model.bytes, board, prefix, work, runtime, tell
@@ -200,9 +190,11 @@ def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
     return compiler.add_app(sources, FIRMWARE / "app" / "mlperf.c")
 
 
-def write_sources(model: Model, plan: Plan, prefix: str, folder: Path) -> Sources:
+def write_sources(
+    model: Model, plan: Plan, prefix: str, folder: Path, *, compact: bool = False
+) -> Sources:
     """Everything a compiler needs of the model itself: for `build`, or for a user's own project."""
-    emit.emit(emit.model_of(plan, prefix, model.bytes), folder)
+    emit.emit(emit.model_of(plan, prefix, model.bytes, compact=compact), folder)
     (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8", newline="\n")
     write_facts(model, plan, folder)
     return Sources(folder, ("model.c",), (".",), {"TM_MODEL": f"{prefix}_model"})

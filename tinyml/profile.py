@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import flow, timing
+from . import emit, flow, timing
 from .board import Board, load_board
 from .build import Image
 from .counting import Counts, Progress, StepCounts, count
@@ -243,12 +243,13 @@ def _run(
     """Build a plan and count: the use outside of steps, then of each step."""
     rules = timing.RULES.get(board.core.cpu)
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-        sources = flow.write_sources(model, plan, "model", Path(folder))
+        compact = optimize == "size"
+        sources = flow.write_sources(model, plan, "model", Path(folder), compact=compact)
         image = flow.compile_sources(sources, model.graph, machine, optimize=optimize)
         counts = count(
             image.elf,
             machine,
-            [f"item{i}" for i in range(len(plan.schedule))],
+            emit.functions_of(plan, compact=compact),
             flash=board.flash_reads if rules else None,
             timed=rules is not None,
             progress=progress,

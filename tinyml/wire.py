@@ -260,6 +260,15 @@ class _Form:
     meaning: str
     fields: tuple[tuple[str, str], ...]  # name, wire type
 
+    @property
+    def form(self) -> str:
+        """The fields as tm_line_send() and tm_line_read() of the firmware want them."""
+        return "".join(f" {name}={_LETTERS[wire_type]}" for name, wire_type in self.fields)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return tuple(name for name, wire_type in self.fields if wire_type != "payload")
+
 
 def _form(row: type) -> _Form:
     hints = typing.get_type_hints(row, include_extras=True)
@@ -389,12 +398,12 @@ def header() -> str:
         output_chunk=OUTPUT_CHUNK,
         dtypes=list(DTYPES),
         errors=ERRORS,
-        records=[(form, _parameters(form)) for form in RECORDS.values()],
+        records=[(form, _parameters(form), _arguments(form)) for form in RECORDS.values()],
         commands=list(COMMANDS.values()),
-        c_types=_C_TYPES,
     )
 
 
+_LETTERS = {"u32": "u", "u64": "l", "hex": "x", "word": "w", "payload": "p"}
 _C_TYPES = {"u32": "uint32_t ", "u64": "uint64_t ", "hex": "uint32_t ", "word": "const char *"}
 
 
@@ -407,3 +416,9 @@ def _parameters(form: _Form) -> str:
         else:
             parts.append(f"{_C_TYPES[wire_type]}{name}")
     return ", ".join(parts) or "void"
+
+
+def _arguments(form: _Form) -> str:
+    """The same as arguments, each with a comma in front."""
+    names = [(n, f"{n}_bytes") if kind == "payload" else (n,) for n, kind in form.fields]
+    return "".join(f", {name}" for pair in names for name in pair)

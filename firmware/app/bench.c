@@ -157,12 +157,12 @@ static const char *do_data(const struct tm_command *command, uint32_t *detail)
     }
     const struct tm_tensor *tensor = &TM_MODEL.inputs[command->data.tensor];
     if (command->data.offset > tensor->bytes ||
-        command->data.data_bytes > tensor->bytes - command->data.offset) {
+        command->payload_bytes > tensor->bytes - command->data.offset) {
         *detail = tensor->bytes;
         return TM_ERROR_RANGE;
     }
-    memcpy((uint8_t *)tensor->data + command->data.offset, command->data.data,
-           command->data.data_bytes);
+    memcpy((uint8_t *)tensor->data + command->data.offset, command->payload,
+           command->payload_bytes);
     return NULL;
 }
 

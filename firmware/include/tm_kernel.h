@@ -23,6 +23,16 @@
 #define TM_DRIVER TM_KERNEL
 #endif
 
+/* Where size is all: no second way for shapes that it would be faster for, and one copy of a piece
+ * that a kernel has several times. */
+#ifdef __OPTIMIZE_SIZE__
+#define TM_SMALL 1
+#define TM_PIECE static __attribute__((noinline, noclone, unused))
+#else
+#define TM_SMALL 0
+#define TM_PIECE TM_KERNEL
+#endif
+
 struct tm_in {
     const void *base;
     int32_t row_bytes;

@@ -24,7 +24,7 @@ TM_KERNEL int32_t add_s8__dsp_raise(int32_t v, int32_t m, int32_t n)
     return r;
 }
 
-TM_KERNEL int32_t add_s8__dsp_one(const struct add_s8__dsp *p, int32_t a, int32_t b)
+TM_PIECE int32_t add_s8__dsp_one(const struct add_s8__dsp *p, int32_t a, int32_t b)
 {
     const int32_t sum = add_s8__dsp_raise(a - p->a_zero, p->a_multiplier, p->a_shift) +
                         add_s8__dsp_raise(b - p->b_zero, p->b_multiplier, p->b_shift);

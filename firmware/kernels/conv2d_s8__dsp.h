@@ -7,12 +7,12 @@
 #include "tm_dsp.h"
 
 struct conv2d_s8__dsp {
-    int32_t in_h, in_w, in_c, out_w, out_c;
-    int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
-    int32_t in_zero, act_min, act_max;
-    int32_t run;   /* taps of one kernel row */
-    int32_t words; /* of one pixel's taps, rounded up to a multiple of two; of a pair of channels */
-    int32_t chunk; /* pixels whose columns are made at a time, a multiple of four */
+    uint16_t in_h, in_w, in_c, out_w, out_c;
+    uint16_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
+    int16_t in_zero, act_min, act_max;
+    uint16_t run;   /* taps of one kernel row */
+    uint16_t words; /* of one pixel's taps, rounded up to a multiple of two; of a pair of channels */
+    uint16_t chunk; /* pixels whose columns are made at a time, a multiple of four */
     const int32_t *weights; /* [pair of channels][words] */
     const int32_t *pairs;   /* [pair of channels][8], see tm_dsp.h */
 };
@@ -57,7 +57,8 @@ TM_DRIVER void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_
     int32_t *columns = scratch;
     int8_t *border = (int8_t *)(columns + p->chunk * p->words);
     /* 1x1: each pixel is a column as it lies. */
-    const int point = p->ker_h == 1 && p->ker_w == 1 && p->stride_h == 1 && p->stride_w == 1;
+    const int point =
+        !TM_SMALL && p->ker_h == 1 && p->ker_w == 1 && p->stride_h == 1 && p->stride_w == 1;
     /* A whole tensor is one long row of pixels; a ring is taken row by row. */
     const int32_t rows = out.ring || (point && in.ring) ? 1 : y1 - y0;
     for (; y0 < y1; y0 += rows) {

@@ -9,10 +9,10 @@
 #include "tm_dsp.h"
 
 struct depthwise_conv2d_s8_3x3__dsp {
-    int32_t in_h, in_w, in_c, out_w;
-    int32_t stride_h, stride_w, pad_h, pad_w;
-    int32_t in_zero, act_min, act_max;
-    int32_t plane_w;        /* even, so that pairs of columns are aligned words */
+    uint16_t in_h, in_w, in_c, out_w;
+    uint16_t stride_h, stride_w, pad_h, pad_w;
+    int16_t in_zero, act_min, act_max;
+    uint16_t plane_w;       /* even, so that pairs of columns are aligned words */
     const int32_t *weights; /* [channel][row][2]: taps (0, 1) and (1, 2) */
     const int32_t *channels; /* [channel][4]: twice the bias, multiplier, addend, shift */
 };

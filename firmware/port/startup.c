@@ -1,6 +1,7 @@
 /* Reset, faults, stack and arena watch for every Cortex-M; the symbols are the linker script's. */
 #include <stdint.h>
 
+#include "board.h"
 #include "tm_port.h"
 
 #define CPACR (*(volatile uint32_t *)0xE000ED88u)
@@ -107,7 +108,7 @@ __attribute__((naked)) void Fault_Handler(void)
         ".ltorg                 \n");
 }
 
-#if __ARM_ARCH_ISA_THUMB == 2
+#if TM_CACHES
 /* Drops every line of the level 1 data cache, of which nothing was written yet. A set/way operand
  * holds the way in its highest bits and the set above the bits of the line (Armv7-M, B2.2.7). */
 static void forget_data_cache(void)
@@ -126,7 +127,7 @@ static void forget_data_cache(void)
     __asm volatile("dsb" ::: "memory");
 }
 
-/* On Cortex-M7 and M55 with caches; other cores report none. */
+/* Those that this core has: caches are an option of Cortex-M7 and M55. */
 static void enable_caches(void)
 {
     uint32_t caches = CLIDR;
@@ -149,6 +150,8 @@ static void enable_core(void)
 #if __ARM_ARCH_ISA_THUMB == 2
     VTOR = (uint32_t)(uintptr_t)&tm_vectors;
     SHCSR |= SHCSR_FAULTS;
+#endif
+#if TM_CACHES
     enable_caches();
 #endif
 #if __ARM_ARCH >= 8 && __ARM_ARCH_ISA_THUMB == 2
@@ -170,14 +173,21 @@ static inline __attribute__((always_inline)) void paint_stack(void)
     }
 }
 
-static void fill_guard(uint8_t *guard, uint32_t count)
+static __attribute__((noinline)) void clear(uint32_t *word, const uint32_t *end)
+{
+    while (word < end) {
+        *word++ = 0;
+    }
+}
+
+static __attribute__((noinline)) void fill_guard(uint8_t *guard, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         guard[i] = GUARD_BYTE(i);
     }
 }
 
-static int guard_holds(const uint8_t *guard, uint32_t count)
+static __attribute__((noinline)) int guard_holds(const uint8_t *guard, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (guard[i] != GUARD_BYTE(i)) {
@@ -200,12 +210,8 @@ __attribute__((noreturn, used)) void Reset_Handler(void)
     for (uint32_t *word = __data_start; word < __data_end; word++) {
         *word = *load++;
     }
-    for (uint32_t *word = __bss_start; word < __bss_end; word++) {
-        *word = 0;
-    }
-    for (uint32_t *word = __arena_start; word < __arena_clear_end; word++) {
-        *word = 0;
-    }
+    clear(__bss_start, __bss_end);
+    clear(__arena_start, __arena_clear_end);
     fill_guard((uint8_t *)__arena_guard_low, bytes_between(__arena_guard_low, __arena_start));
     fill_guard(__arena_end, bytes_between(__arena_end, __arena_guard_high_end));
     for (void (*const *start)(void) = __init_array_start; start < __init_array_end; start++) {

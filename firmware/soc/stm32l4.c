@@ -149,8 +149,10 @@ void tm_console_init(uint32_t clock_hz)
     PWR_CR2 |= PWR_CR2_IOSV; /* PG2..15 have a supply of their own: say that it is there */
 #endif
     stm32_uart_pins();
-    uint64_t clocks = (uint64_t)clock_hz * UART_CLOCKS_PER_DIVIDER;
-    stm32_usart_init((uint32_t)((clocks + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD));
+    /* The clock times UART_CLOCKS_PER_DIVIDER, over the baud rate, in 32 bits. */
+    uint32_t whole = clock_hz / TM_CONSOLE_BAUD * UART_CLOCKS_PER_DIVIDER;
+    uint32_t rest = clock_hz % TM_CONSOLE_BAUD * UART_CLOCKS_PER_DIVIDER;
+    stm32_usart_init(whole + (rest + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD);
 }
 
 void tm_console_write(const char *bytes, uint32_t count)

@@ -123,6 +123,7 @@ register(
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
             _int4.dense_kernel(lower),
             _mve.dense_kernel(lower),
+            _dsp.dense_as_conv_kernel(lower),
             _dsp.dense_kernel(lower),
             *_blocked.dense_kernels(lower),
             Kernel("fully_connected_s8", lower),
