@@ -105,3 +105,24 @@ def test_an_index_out_of_range_reads_the_nearest_row() -> None:
     m.op("GATHER", [table, index], [y], "GatherOptions", axis=0)
     (got,) = Executor(aot.plan(tflite.parse(m.finish())))([np.array([-5, 1, 99], np.int32)])
     assert got.tolist() == [[1, 2], [3, 4], [3, 4]]
+
+
+def test_int8_sequences_are_reversed_up_to_their_lengths() -> None:
+    m = ModelFile()
+    x, lengths = m.input([2, 4], scale=0.5), m.input([2], dtype="int32")
+    options = {"seqDim": 1, "batchDim": 0}
+    y = m.output([2, 4], scale=0.5)
+    m.op("REVERSE_SEQUENCE", [x, lengths], [y], "ReverseSequenceOptions", **options)
+    run = Executor(aot.plan(tflite.parse(m.finish())))
+    values = np.arange(8, dtype=np.int8).reshape(2, 4)
+    for given, want in (([3, 0], [2, 1, 0, 3, 4, 5, 6, 7]), ([9, -1], [3, 2, 1, 0, 4, 5, 6, 7])):
+        (got,) = run([values, np.array(given, np.int32)])
+        assert got.reshape(-1).tolist() == want
+
+
+def test_where_of_a_computed_condition_is_refused_with_a_way_out() -> None:
+    m = ModelFile()
+    x, y = m.input([4], dtype="bool"), m.output([1, 1], dtype="int64")
+    m.op("WHERE", [x], [y], "WhereOptions")
+    with pytest.raises(ModelError, match=r"depends on values.*tf\.where\(condition, a, b\)"):
+        aot.plan(tflite.parse(m.finish()))

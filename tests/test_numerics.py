@@ -229,3 +229,16 @@ def test_options_that_are_no_numbers_are_refused() -> None:
     m.op("LEAKY_RELU", [x], [y], "LeakyReluOptions", alpha=float("nan"))
     with pytest.raises(ModelError, match="alpha is nan"):
         tflite.parse(m.finish())
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_integers_divided_by_zero_give_zero_and_the_smallest_one_wraps(dtype: str) -> None:
+    """LiteRT stops at a divisor of 0, and the other overflows there."""
+    low = np.iinfo(dtype).min
+    for op, want in (("FLOOR_DIV", [0, low, -3, 3]), ("FLOOR_MOD", [0, 0, 1, -1])):
+        m = ModelFile()
+        a, b = m.input([4], dtype=dtype), m.input([4], dtype=dtype)
+        m.op(op, [a, b], [m.output([4], dtype=dtype)])
+        run = Executor(aot.plan(tflite.parse(m.finish())))
+        (got,) = run([np.array([5, low, -5, -7], dtype), np.array([0, -1, 2, -2], dtype)])
+        assert got.tolist() == want

@@ -19,17 +19,9 @@ _LEADING = re.compile(
 _TYPE = re.compile(r"u?int\d+|float32|bool")
 _ANY = re.compile(r"\b(?:any type|all types)\b")
 
-_FLOAT_ONLY = "float32 (or integers) only; no int8 model needs it. No kernel is written yet"
 WHY_NOT: Mapping[str, str] = {
-    "CEIL": _FLOAT_ONLY,
-    "COS": _FLOAT_ONLY,
-    "FLOOR": _FLOAT_ONLY,
-    "FLOOR_DIV": _FLOAT_ONLY,
-    "FLOOR_MOD": _FLOAT_ONLY,
     "IF": "the plan is one list of steps: what runs does not depend on values. Compute both "
     "branches and choose with SELECT_V2 (`tf.where`)",
-    "ROUND": _FLOAT_ONLY,
-    "SIN": _FLOAT_ONLY,
     "WHILE": "the plan is one list of steps, and its memory is known beforehand. Keras layers "
     "that loop (LSTM, GRU, RNN) are unrolled by `tinyml quantize`, or build them with "
     "`unroll=True`",
@@ -91,6 +83,8 @@ the same |
 with a converter of today |
 | int4 tensors that are no weights, int2 and sparse ones | no kernels | convert again without them |
 | a size that is unknown (not the batch) | all memory is planned beforehand | fix the input shape |
+| WHERE of a computed condition | how many values it gives depends on them | \
+`tf.where(condition, a, b)`, which is SELECT_V2 |
 | computed weights, axes or shapes | the same | constants; a batch size of 1 folds most of them |
 | other CUSTOM and Flex (Select TF) operators | there is no code for them on a microcontroller | \
 replace the layer; engine `tflm` takes custom operators of your own |

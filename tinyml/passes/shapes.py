@@ -1,7 +1,7 @@
 """Computes shape arithmetic beforehand, which converters leave in models with a free batch size.
 
 SHAPE knows its sizes, and small integer tensors follow from constants; behind them stand the
-RESHAPE, FILL or STRIDED_SLICE that need a constant.
+RESHAPE, FILL or STRIDED_SLICE that need a constant. WHERE finds the true values of a mask.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def _value(node: Node, graph: Graph) -> Array | None:
         sizes = None if ins[0] is None else np.array(ins[0].shape, y.dtype)
         return sizes if sizes is not None and sizes.shape == y.shape else None
     values = [t.data for t in ins if t is not None and t.data is not None]
-    if len(values) != len(ins) or any(v.dtype.kind != "i" or v.size > _MOST for v in values):
+    kinds = "biuf" if node.op == "WHERE" else "i"
+    if len(values) != len(ins) or any(v.dtype.kind not in kinds or v.size > _MOST for v in values):
         return None
     try:
         if node.op in _VIEWS:
@@ -66,7 +67,7 @@ def _value(node: Node, graph: Graph) -> Array | None:
         return None  # a broken node: the checks say what is wrong with it
     if found is None or found.size != y.count:
         return None
-    return np.array(found.reshape(y.shape), y.dtype)
+    return np.array(found.reshape(y.shape), y.dtype, order="C")
 
 
 def _seen(view: View | str, value: Array) -> Array | None:
@@ -113,4 +114,5 @@ _FOLDS: Mapping[str, Fold] = {
     "RESHAPE": lambda node, values, y: values[0],
     "SQUEEZE": lambda node, values, y: values[0],
     "SUB": _elementwise(np.subtract),
+    "WHERE": lambda node, values, y: np.argwhere(values[0]),
 }

@@ -1,0 +1,11 @@
+"""FLOOR cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _unary
+
+
+def case(pick: Pick) -> bytes:
+    return _unary.case("FLOOR", _unary.shape(pick), _unary.FLOAT, _unary.FLOAT)

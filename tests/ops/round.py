@@ -1,0 +1,11 @@
+"""ROUND cases."""
+
+from __future__ import annotations
+
+from tests.pick import Pick
+
+from . import _unary
+
+
+def case(pick: Pick) -> bytes:
+    return _unary.case("ROUND", _unary.shape(pick), _unary.FLOAT, _unary.FLOAT)

@@ -1,0 +1,5 @@
+"""FLOOR_DIV: float32 or integers, with broadcasting over at most four dimensions."""
+
+from . import _floor
+
+_floor.add("FLOOR_DIV", "floor_div", options=65, resolver="AddFloorDiv")

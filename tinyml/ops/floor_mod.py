@@ -1,0 +1,5 @@
+"""FLOOR_MOD: float32 or integers, with broadcasting over at most four dimensions."""
+
+from . import _floor
+
+_floor.add("FLOOR_MOD", "floor_mod", options=72, resolver="AddFloorMod")
