@@ -9,16 +9,17 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
 
-from tests import networks
+from tests import audio, networks
 from tests.modelfile import ModelFile
 from tests.oracle import Tflm
 from tests.pick import Seeded
@@ -30,6 +31,7 @@ from tinyml import (
     compare,
     compare_report,
     doctor,
+    example_run,
     export,
     flow,
     tflite,
@@ -52,7 +54,7 @@ CONSTRUCTOR = (
     "_ZN6tflite16MicroInterpreterC1EPKNS_5ModelERKNS_15MicroOpResolverEPNS_14MicroAllocatorE"
     "PNS_22MicroResourceVariablesEPNS_22MicroProfilerInterfaceE"
 )
-M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
+M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-O2")
 
 
 def planned(blob: bytes, custom: dict[str, str] | None = None) -> tflm.Plan:
@@ -187,6 +189,79 @@ def test_wrong_custom_operators_are_refused(custom: dict[str, str], words: str) 
     given = custom if "Mine" in custom else {**custom, "Mine": "Register_MINE"}
     with pytest.raises(InputError, match=words):
         planned(model_with("CUSTOM", "Mine"), given)
+
+
+def subgraph(m: ModelFile, dtypes: Sequence[str], build: Callable[..., None]) -> int:
+    """Add a subgraph with inputs of these types, for `build(*inputs)`; its index."""
+    main, m.graph = m.graph, schema.SubGraphT()
+    m.graph.tensors, m.graph.operators, m.graph.inputs, m.graph.outputs = [], [], [], []
+    scales = {"int8": 0.1}
+    shapes = {"int8": (1, 4)}
+    build(*(m.input(shapes.get(d, (1,)), dtype=d, scale=scales.get(d)) for d in dtypes))
+    m.model.subgraphs.append(m.graph)
+    m.graph = main
+    return len(m.model.subgraphs) - 1
+
+
+def model_with_if() -> bytes:
+    """RELU where the first input is true, else the minimum with 0.3."""
+    m = ModelFile()
+
+    def minimum(x: int) -> None:
+        three = m.constant(np.array([[3]], np.int8), scale=0.1)
+        m.op("MINIMUM", [x, three], [m.output((1, 4), scale=0.1)])
+
+    flag, x = m.input((1,), dtype="bool"), m.input((1, 4), scale=0.1)
+    y = m.output((1, 4), scale=0.1)
+    then = subgraph(m, ["int8"], lambda x: m.op("RELU", [x], [m.output((1, 4), scale=0.1)]))
+    other = subgraph(m, ["int8"], minimum)
+    m.op("IF", [flag, x], [y], "IfOptions", thenSubgraphIndex=then, elseSubgraphIndex=other)
+    return m.finish()
+
+
+def model_with_while() -> bytes:
+    """Doubled three times."""
+    m = ModelFile()
+
+    def less(i: int, x: int) -> None:
+        three = m.constant(np.array([3], np.int32))
+        m.op("LESS", [i, three], [m.output((1,), dtype="bool")])
+
+    def double(i: int, x: int) -> None:
+        one = m.constant(np.array([1], np.int32))
+        m.op("ADD", [i, one], [m.output((1,), dtype="int32")], "AddOptions")
+        m.op("ADD", [x, x], [m.output((1, 4), scale=0.1)], "AddOptions")
+
+    x, y = m.input((1, 4), scale=0.1), m.output((1, 4), scale=0.1)
+    i, last = m.constant(np.array([0], np.int32)), m.tensor((1,), dtype="int32")
+    condition, body = subgraph(m, ["int32", "int8"], less), subgraph(m, ["int32", "int8"], double)
+    options = {"condSubgraphIndex": condition, "bodySubgraphIndex": body}
+    m.op("WHILE", [i, x], [last, y], "WhileOptions", **options)
+    return m.finish()
+
+
+SPECIAL = {
+    "if": (model_with_if, ("AddIf()", "AddMinimum()", "AddRelu()")),
+    "while": (model_with_while, ("AddAdd()", "AddLess()", "AddWhile()")),
+    "variables": (
+        lambda: case("CALL_ONCE", Seeded(3)),
+        ("AddAssignVariable()", "AddReadVariable()", "AddVarHandle()"),
+    ),
+    "signal": (audio.front_end, ("AddFramer()", "AddFftAutoScale()", "AddFilterBankLog()")),
+}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_models_of_several_subgraphs_and_of_signal_operators_run(name: str) -> None:
+    """The resolver has the operators of all subgraphs; the package runs the model."""
+    build, calls = SPECIAL[name]
+    blob = build()
+    graph = tflite.parse(blob)
+    plan = tflm.plan(graph, blob)
+    assert set(calls) <= {o.call for o in plan.operators}
+    found = tflm_host.run(plan, blob, compare.random_inputs(graph, 4))
+    for key, tensor in zip(graph.output_names, graph.outputs, strict=True):
+        assert found.outputs[key].shape == (4, *graph.tensors[tensor].sample_shape)
 
 
 def test_inputs_are_found_by_their_place_in_the_file() -> None:
@@ -472,6 +547,14 @@ def test_kernels_that_check_every_access_are_told(tmp_path: Path, m4: Board) -> 
     assert found.archive.checks and "BUILD_TYPE=release_with_logs" in found.warnings[1]
     plain = archive(tmp_path / "gen" / "b" / "lib" / tflm_library.ARCHIVE)
     assert tflm_library.find_library(tmp_path, m4).archive.path == plain != path
+
+
+def test_code_that_is_not_optimised_is_told(tmp_path: Path, m4: Board) -> None:
+    headers(tmp_path)
+    slow = archive(tmp_path / "gen" / "a" / "lib" / tflm_library.ARCHIVE, (*M4, "-O0"))
+    assert "-O0" in tflm_library.find_library(slow, m4).warnings[-1]
+    fast = archive(tmp_path / "gen" / "b" / "lib" / tflm_library.ARCHIVE)
+    assert tflm_library.find_library(tmp_path, m4).archive.path == fast
 
 
 def test_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1157,3 +1240,221 @@ def test_exported_files_compile_with_the_users_tflm(tmp_path: Path, m4: Board) -
     )
     subprocess.run(["make", "-s"], cwd=tmp_path, check=True)
     assert (tmp_path / "out" / "tflm_model.o").is_file()
+
+
+@needs_tflm
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", SPECIAL)
+def test_subgraphs_and_signal_operators_run_on_the_emulated_m4(
+    name: str, tmp_path: Path, m4: Board
+) -> None:
+    blob = SPECIAL[name][0]()
+    model = flow.Model(name, blob, tflite.parse(blob))
+    options = tflm_build.Options(Path(TFLM), arena=40960)
+    built = flow.build(model, m4, tmp_path / "out", prefix="net", runtime=options)
+    inputs = compare.random_inputs(model.graph, 6)
+    got = flow.infer(built, inputs)
+    assert isinstance(built.plan, tflm.Plan)
+    want = tflm_host.run(built.plan, blob, inputs).outputs
+    assert all((got[key] == want[key]).all() for key in want)
+    run = flow.bench(built, tmp_path / "results", count=3)
+    assert [s.op for s in run.steps] == [s.node.op for s in built.plan.schedule]
+
+
+# Of kws01 with CMSIS-NN, as INSTRUCTIONS.
+CORES = {
+    "mps2_an385": 10_530_973,
+    "mps2_an500": 7_641_961,
+    "mps2_an505": 7_696_216,
+    "mps3_an547": 1_811_922,
+    "microbit": 28_991_744,
+}
+
+
+@needs_tflm
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", CORES)
+def test_keyword_spotting_runs_as_tflm_runs_it_on_other_cores(
+    board: str, models_folder: Path, tmp_path: Path
+) -> None:
+    """Code for a Cortex-M0 on an emulated M3, since an emulated M0 has too little memory."""
+    target = load_board(board)
+    target = search.emulated_twin(target) if board == "microbit" else target
+    path = archives(target).get("cmsis_nn")
+    if path is None or tflm_library.find_library(path, target).warnings:
+        pytest.skip(f"TINYML_TFLM has no archive with CMSIS-NN for {target.core.cpu}")
+    model = flow.load_model(models_folder / "kws01_dscnn_int8.tflite")
+    options = tflm_build.Options(path)
+    built = flow.build(
+        model, target, tmp_path / "out", prefix="net", optimize="balanced", runtime=options
+    )
+    inputs = compare.random_inputs(model.graph, 3)
+    got = flow.infer(built, inputs)
+    assert isinstance(built.plan, tflm.Plan)
+    want = tflm_host.run(built.plan, model.bytes, inputs).outputs
+    assert all((got[key] == want[key]).all() for key in want)
+    run = flow.bench(built, tmp_path / "results", count=3)
+    assert run.median == pytest.approx(CORES[board], rel=0.03)
+
+
+@needs_tflm
+@pytest.mark.qemu
+def test_cmsis_nn_forgets_the_state_of_an_lstm(
+    models_folder: Path, tmp_path: Path, m4: Board
+) -> None:
+    """Each inference begins with zeros; the reference kernels keep the state, as the package."""
+    model = flow.load_model(models_folder / "mnist_lstm_int8.tflite")
+    inputs = compare.random_inputs(model.graph, 8)
+    (want,) = tflm_host.run(
+        tflm.plan(model.graph, model.bytes), model.bytes, inputs
+    ).outputs.values()
+    for kernels, path in archives(m4).items():
+        options = tflm_build.Options(path, arena=131072)
+        built = flow.build(model, m4, tmp_path / kernels, prefix="net", runtime=options)
+        (got,) = flow.infer(built, inputs).values()
+        assert (got[0] == want[0]).all()
+        assert (got == want).all() == (kernels == "reference")
+
+
+@needs_tflm
+@pytest.mark.qemu
+def test_the_example_says_the_class_and_checks_itself(
+    models_folder: Path, tmp_path: Path, m4: Board
+) -> None:
+    model = flow.load_model(models_folder / "kws01_dscnn_int8.tflite")
+    golden = example_run.golden(model, compare.random_inputs(model.graph, 1), "tflm")
+    built = flow.build(
+        *(model, m4, tmp_path / "out"),
+        prefix="net",
+        app="example",
+        runtime=tflm_build.Options(Path(TFLM), arena=24576),
+        golden=golden,
+    )
+    lines: list[str] = []
+    assert example_run.run(built, lines.append)
+    (scores,) = golden.outputs.values()
+    assert lines[1] == f"class {scores.argmax()}" and lines[-1] == "check ok"
+
+
+@needs_tflm
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", ["ad01", "ic01", "kws01", "vww01"])
+def test_the_mlperf_application_answers_as_the_package(
+    name: str, models_folder: Path, tmp_path: Path, m4: Board
+) -> None:
+    from tests.test_mlperf import MODELS, running, wanted
+    from tinyml import mlperf_data, mlperf_run
+
+    model = flow.load_model(models_folder / f"{MODELS[name]}.tflite")
+    options = tflm_build.Options(archives(m4)["cmsis_nn"], arena=131072)
+    built = flow.build(
+        *(model, m4, tmp_path / "x"),
+        prefix="net",
+        app="mlperf",
+        optimize="balanced",
+        runtime=options,
+    )
+    with running(built) as (client, identity, counting):
+        assert (identity.task.name, identity.more["hash"]) == (name, model.hash)
+        (sample,) = mlperf_data.random_samples(identity.task, 1)
+        client.load(sample.inputs[0])
+        assert client.infer(1, 0).results == wanted(model, identity.task, sample.inputs[0])
+        timing = mlperf_run.Timing(1, 0.02, count=1, warmups=0)
+        found = mlperf_run.measure_performance(
+            client, identity, [sample], timing, counting=counting
+        )
+    figure = INSTRUCTIONS["cmsis_nn"][MODELS[name]]
+    assert found.unit == "instructions" and found.units == pytest.approx(figure, rel=0.03)
+
+
+LINKED = """\
+cmake_minimum_required(VERSION 3.16)
+project(consumer C CXX)
+set(TFLM_INCLUDES {includes})
+set(TFLM_LIBRARY {archive})
+include(out/model.cmake)
+add_executable(example out/example.c)
+target_link_libraries(example PRIVATE net_model)
+set_target_properties(example PROPERTIES LINKER_LANGUAGE CXX)
+"""
+TOOLCHAIN = f"""\
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER {ARM_PREFIX}gcc)
+set(CMAKE_CXX_COMPILER {ARM_PREFIX}g++)
+set(CMAKE_C_FLAGS_INIT "{" ".join(M4)}")
+set(CMAKE_CXX_FLAGS_INIT "{" ".join(M4)}")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "--specs=nosys.specs -Wl,--gc-sections")
+"""
+
+
+@needs_tflm
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake is not installed")
+def test_an_exported_example_links_with_cmake_and_the_users_tflm(tmp_path: Path, m4: Board) -> None:
+    model = network_model(8, ("conv", "pool"))
+    export.export(model, tmp_path / "out", "tflm", prefix="net", arena=8192, tell=lambda text: None)
+    library = tflm_library.find_library(Path(TFLM), m4)
+    includes = " ".join(str(path.resolve()) for path in library.includes.values())
+    text = LINKED.format(includes=includes, archive=library.archive.path.resolve())
+    (tmp_path / "CMakeLists.txt").write_text(text)
+    (tmp_path / "arm.cmake").write_text(TOOLCHAIN)
+    configure = ["cmake", "-S", ".", "-B", "b", "-DCMAKE_TOOLCHAIN_FILE=arm.cmake"]
+    for command in (configure, ["cmake", "--build", "b"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    with (tmp_path / "b" / "example").open("rb") as stream:
+        names = {s.name for s in ELFFile(stream).get_section_by_name(".symtab").iter_symbols()}
+    assert {"main", "net_model_data", CONSTRUCTOR} <= names
+
+
+@needs_tflm
+def test_each_real_archive_is_taken_for_its_core_or_refused_with_the_right_target() -> None:
+    """By TFLM's makefile, gen/ has the core's name in it."""
+    boards = [load_board(name) for name in (*CORES, "mps2_an386")]
+    ranks = {"m0": 0, "m0plus": 0, "m3": 1, "m4+fp": 2, "m7+fp": 2, "m33": 3, "m55": 4}
+    for path in tflm_library.list_archives(Path(TFLM)):
+        named = re.search(r"cortex-(m\d+(?:plus|\+fp)?)", str(path))
+        if named is None:
+            pytest.skip("TINYML_TFLM is no checkout in which the makefile has been run")
+        archive = tflm_library.read_archive(path)
+        for board in boards:
+            core = board.core.cpu.removeprefix("cortex-")
+            problem = ""
+            try:
+                tflm_library.check_archive(archive, board)
+            except BuildError as error:
+                problem = f"{error.message} {error.hint}"
+                assert str(path) in problem and f"TARGET_ARCH={board.core.cpu}" in problem
+            own = core == named[1].removesuffix("+fp")
+            more = ranks[named[1]] > ranks[core if core in ranks else f"{core}+fp"]
+            assert not (own and problem) and not (more and not problem), (path, board.name, problem)
+        assert "not ELF" not in str(archive.targets) and not archive.unoptimised
+
+
+@needs_tflm
+def test_real_archives_that_are_thin_soft_or_of_another_version(tmp_path: Path, m4: Board) -> None:
+    library = tflm_library.find_library(Path(TFLM), m4)
+    real = library.archive.path
+    tree = library.includes["headers"]
+    for name in ("tensorflow", "signal", "third_party"):
+        if (tree / name).is_dir():
+            (tmp_path / name).symlink_to(tree / name, target_is_directory=True)
+    target = tmp_path / tflm_library.ARCHIVE
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    subprocess.run([f"{ARM_PREFIX}ar", "x", real], cwd=objects, check=True)
+    members = sorted(objects.iterdir())
+    subprocess.run([f"{ARM_PREFIX}ar", "-rcT", target, *members], check=True)
+    assert "thin archive" in reason(tmp_path, m4)
+    soft = replace(m4, fpu=None)
+    shutil.copy(real, target)
+    assert "float ABI is hard" in reason(tmp_path, soft)
+    assert "TARGET_ARCH=cortex-m4 " in reason(tmp_path, soft)
+    target.unlink()
+    rest = [m for m in members if "micro_interpreter" not in m.name]
+    subprocess.run([f"{ARM_PREFIX}ar", "-rc", target, *rest], check=True)
+    assert "different versions" in reason(tmp_path, m4)
+    target.unlink()
+    subprocess.run([f"{ARM_PREFIX}ar", "-rcS", target, *members], check=True)
+    assert "no index" in reason(tmp_path, m4)

@@ -49,6 +49,11 @@ class Archive:
         """True where the kernels check every access (no NDEBUG): they say HALTED and stop."""
         return any(n == "conv.o" and b"HALTED" in data for n, data in self.members)
 
+    @property
+    def unoptimised(self) -> bool:
+        """True where some object was compiled with -O0."""
+        return any(target.unoptimised for target in self.targets)
+
     @cached_property
     def targets(self) -> tuple[Target, ...]:
         """What the objects were compiled for: one target, or several in a mixed archive."""
@@ -66,6 +71,7 @@ class Target:
     wide_enums: bool = False
     dsp: bool = False
     mve: int = 0
+    unoptimised: bool = False
 
     @property
     def text(self) -> str:
@@ -174,6 +180,7 @@ def _target(name: str, content: bytes, path: Path) -> Target:
         wide_enums=tags.get(26, 0) == 2,
         dsp=tags.get(46, 0) == 1 or tags.get(6, 0) == _V7E_M,
         mve=tags.get(48, 0),
+        unoptimised=tags.get(30, 0) == 6,  # Tag_ABI_optimization_goals: best debugging
     )
 
 

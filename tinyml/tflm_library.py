@@ -115,6 +115,11 @@ def find_library(folder: Path, board: Board) -> Library:
             "the archive's kernels check every access, which makes them several times slower: "
             "BUILD_TYPE=release_with_logs does not, and has the same messages"
         )
+    if archive.unoptimised:
+        warnings.append(
+            "the archive has code that is not optimised (-O0), which is many times slower: "
+            "TFLM's makefile takes -O2 for kernels unless told KERNEL_OPTIMIZATION_LEVEL"
+        )
     if not archive.error_strings:
         warnings.append(
             "the archive is a release build (TF_LITE_STRIP_ERROR_STRINGS): "
@@ -194,9 +199,10 @@ def _suiting(paths: Sequence[Path], folder: Path, board: Board) -> Archive:
     return min(good, key=_merit)
 
 
-def _merit(archive: Archive) -> tuple[bool, bool, bool, str]:
-    """The least is the best: fast kernels, without checks, with figures by layer."""
+def _merit(archive: Archive) -> tuple[bool, bool, bool, bool, str]:
+    """The least is the best: optimised, fast kernels, without checks, with figures by layer."""
     return (
+        archive.unoptimised,
         archive.kernels == "reference",
         archive.checks,
         not archive.error_strings,
