@@ -47,6 +47,7 @@ from tinyml.engines.tflm import Arena
 from tinyml.errors import BuildError, InputError, ModelError, RunError, TinymlError
 from tinyml.ops import OPS
 from tinyml.paths import FIRMWARE
+from tinyml.probes import Probe, open_probe
 from tinyml.schema import BUILTINS
 
 STUB = Path(__file__).parent / "firmware" / "tflm_stub.h"
@@ -66,6 +67,7 @@ def planned(blob: bytes, custom: dict[str, str] | None = None) -> tflm.Plan:
 WHEEL_OPERATORS = """
 import os, sys
 from tests.modelfile import ModelFile
+from tinyml.probes import Probe, open_probe
 from tinyml.schema import BUILTINS
 from tflite_micro.python.tflite_micro import runtime
 
@@ -534,6 +536,17 @@ def test_the_archive_that_suits_the_board_is_taken(tmp_path: Path, m4: Board) ->
     assert slow.archive.path.parent.parent.name == "a_m0" and slow.kernels == "reference"
     reference = tflm_library.find_library(tmp_path / "gen" / "b_m4", m4)
     assert "reference kernels" in reference.warnings[0] and len(reference.warnings) == 1
+
+
+def test_an_archive_for_the_core_itself_comes_before_one_for_a_lesser_core(tmp_path: Path) -> None:
+    headers(tmp_path)
+    fast = "void arm_convolve_s8(void) {}"
+    for name in ("m0", "m3"):
+        flags = (f"-mcpu=cortex-{name}", "-mthumb", "-O2")
+        archive(tmp_path / "gen" / name / "lib" / tflm_library.ARCHIVE, flags, fast)
+    for board, name in (("microbit", "m0"), ("mps2_an385", "m3")):
+        found = tflm_library.find_library(tmp_path, load_board(board))
+        assert found.archive.path.parent.parent.name == name and not found.warnings
 
 
 def test_kernels_that_check_every_access_are_told(tmp_path: Path, m4: Board) -> None:
@@ -1108,15 +1121,15 @@ TINY = tuple(INSTRUCTIONS["cmsis_nn"])
 
 def archives(board: Board) -> dict[str, Path]:
     """The user's archives that suit the board, by their kernels."""
-    found: dict[str, tuple[bool, Path]] = {}
+    found: dict[str, tuple[int, Path]] = {}
     for path in tflm_library.list_archives(Path(TFLM)):
         try:
-            archive = tflm_library.find_library(path, board).archive
+            library = tflm_library.find_library(path, board)
         except TinymlError:
             continue
-        best = found.get(archive.kernels)
-        if archive.error_strings and (best is None or archive.checks < best[0]):
-            found[archive.kernels] = archive.checks, path
+        doubts, best = len(library.warnings), found.get(library.kernels)
+        if library.archive.error_strings and (best is None or doubts < best[0]):
+            found[library.kernels] = doubts, path
     return {kernels: path for kernels, (_, path) in found.items()}
 
 
@@ -1259,6 +1272,32 @@ def test_subgraphs_and_signal_operators_run_on_the_emulated_m4(
     assert all((got[key] == want[key]).all() for key in want)
     run = flow.bench(built, tmp_path / "results", count=3)
     assert [s.op for s in run.steps] == [s.node.op for s in built.plan.schedule]
+
+
+@needs_tflm
+@pytest.mark.qemu
+def test_the_arena_is_found_on_a_board_through_its_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same size as in the emulator; the board's flasher is QEMU in its place."""
+    board, used = load_board("stm32f405"), []
+
+    def stand_in(name: str, board: Board, options: object) -> Probe:
+        used.append((name, board.name))
+        return open_probe("qemu", board, {"icount": "off"})
+
+    model = network_model(8, ("conv", "pool"))
+    options = tflm_build.Options(Path(TFLM))
+    plan = tflm.plan(model.graph, model.bytes)
+    say = lambda text: None  # noqa: E731
+    emulated = tflm_build.search(plan, "net", model.bytes, board, options, say)
+    monkeypatch.setattr(search, "open_probe", stand_in)
+    options = replace(options, arena="board")
+    found = tflm_build.search(plan, "net", model.bytes, board, options, say)
+    assert used == [("openocd", "stm32f405")]
+    assert replace(found, source="") == replace(emulated, source="")
+    assert found.source == "found by running on stm32f405" and "QEMU" in emulated.source
+    assert 0 < found.persistent and 0 < found.head <= found.size - found.persistent
 
 
 # Of kws01 with CMSIS-NN, as INSTRUCTIONS.

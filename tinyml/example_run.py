@@ -63,8 +63,6 @@ def run(
         if missing := opened.check():
             raise ProbeError(missing)
         opened.flash(built.image.elf)
-        if name not in ("qemu", "host"):
-            opened.console()  # open before the board starts: its first words are not repeated
         opened.reset()
         return _listen(opened.console(), say)
 

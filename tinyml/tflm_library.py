@@ -196,14 +196,15 @@ def _suiting(paths: Sequence[Path], folder: Path, board: Board) -> Archive:
             refusals.append(error)
     if not good:
         raise refusals[-1]
-    return min(good, key=_merit)
+    return min(good, key=lambda archive: _merit(archive, board))
 
 
-def _merit(archive: Archive) -> tuple[bool, bool, bool, bool, str]:
-    """The least is the best: optimised, fast kernels, without checks, with figures by layer."""
+def _merit(archive: Archive, board: Board) -> tuple[bool, bool, bool, bool, bool, str]:
+    """The least is the best: optimised, fast kernels, for this core, few checks, with messages."""
     return (
         archive.unoptimised,
         archive.kernels == "reference",
+        any(_lesser(archive, board)),
         archive.checks,
         not archive.error_strings,
         str(archive.path),
