@@ -34,12 +34,13 @@ def check_on_core(
     board = load_board(board_name)
     header, rows, kernels = "", "", []
     for number, blob in enumerate(blobs):
-        plan = aot.plan(tflite.parse(blob), board.isa, goal=goal)
+        graph = tflite.parse(blob)
+        plan = aot.plan(graph, board.isa, goal=goal)
         printed = emit.model_of(plan, f"m{number}", blob, compact=goal == "size")
         emit.emit(printed, folder / f"m{number}")
         kernels.append({s.call.kernel for s in plan.steps})
         rng = np.random.default_rng(number)
-        oracle = reference(blob, [n.op for n in plan.graph.nodes])
+        oracle = reference(blob, [n.op for n in graph.nodes])
         inputs, wants = [], []
         for _ in range(RUNS):
             values = random_inputs(plan.graph, rng)
