@@ -35,7 +35,8 @@ Made from the registry in `tinyml/ops/` by `python -m tinyml.operatorpage`; do n
 
 The engine `aot` compiles **{both} of TFLite-Micro's {theirs} builtin operators**, and \
 {more} that TFLite-Micro lacks
-({extra}); and **{customs} of its {their_customs} custom operators**, those of audio front ends.
+({extra}); and **{customs} of its {their_customs} custom operators**, those of audio front ends
+and of detectors.
 Engine `tflm` runs whatever the TFLite-Micro you give it does.
 `tinyml inspect MODEL` says of one model what each engine supports, layer by layer.
 
@@ -53,7 +54,7 @@ _CUSTOM_HEAD = """\
 ## Custom operators
 
 TFLite-Micro's own, by the names they have in a model. All equal TFLite-Micro bit for bit, on every
-core, in portable C.
+core, in portable C ([NUMERICS.md](NUMERICS.md) has the exceptions).
 
 | operator | types and limits |
 |---|---|
@@ -61,8 +62,6 @@ core, in portable C.
 WHY_NOT_CUSTOM: Mapping[str, str] = {
     "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
     "engine reads weights from flash as they are. Compile the model of before its compression",
-    "TFLite_Detection_PostProcess": "it sorts boxes in float32, which no kernel here does yet. "
-    "Give out the raw boxes and scores, and sort them in the application",
     "ethos-u": "it is a command stream for an Arm Ethos-U NPU, which no board here has. Compile "
     "the model of before Vela",
 }
