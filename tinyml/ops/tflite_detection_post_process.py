@@ -70,9 +70,7 @@ def check(node: Node, graph: Graph) -> list[str]:
     )
     if not 0 < a.overlap_threshold <= 1 or 0 in a.scales:
         found.append(f"its overlap {a.overlap_threshold} or scales {a.scales} are out of range")
-    if not a.regular and (
-        a.classes_per_detection < 1 or min(a.classes_per_detection, a.classes) > 1
-    ):
+    if not a.regular and min(a.classes_per_detection, a.classes) != 1:
         found.append("it gives several classes of a box, which TFLite-Micro writes out of bounds")
     return found or _shape_refusals(node, graph)
 
