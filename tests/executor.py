@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyml.ops import _int4
 from tinyml.paths import FIRMWARE
 from tinyml.plan import Plan, Step, Stream, rows_needed
 
@@ -114,6 +115,8 @@ class Executor:
             array = np.ascontiguousarray(array)
             self.keep.append(array)
             values[name] = array.ctypes.data
+        if (offset := self.plan.unpacked(step)) is not None and step.call.unpacked:
+            values[step.call.unpacked.name] = self.arena.ctypes.data + offset
         kind = _struct(step.call.kernel)
         assert set(values) == {f[0] for f in kind._fields_}, step.call.kernel
         return kind(**values)
@@ -130,6 +133,8 @@ class Executor:
             raw = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
             self.arena[slots[name].offset :][: len(raw)] = raw
         for item in self.plan.schedule:
+            for step in item.steps:
+                self._unpack(step)
             if isinstance(item, Stream):
                 self._stream(item)
             else:
@@ -144,6 +149,12 @@ class Executor:
             raw = self.arena[slots[name].offset :][: t.nbytes]
             results.append(np.frombuffer(raw.tobytes(), t.dtype).reshape(t.shape))
         return results
+
+    def _unpack(self, step: Step) -> None:
+        offset, unpacked = self.plan.unpacked(step), step.call.unpacked
+        if offset is not None and unpacked is not None:
+            found = _int4.unpack(step.call.constants[unpacked.name], unpacked)
+            self.arena[offset : offset + unpacked.bytes] = found
 
     def _stopped(self, item: Step | Stream) -> bool:
         view = self.plan.state(item) if isinstance(item, Step) and item.call.stops else None

@@ -162,6 +162,36 @@ def test_int4_weights_are_expanded_for_speed_where_flash_allows(units: int, kept
     assert ("not enough flash" if kept else "expanded to int8") in step.reason
 
 
+@pytest.mark.parametrize(
+    ("optimize", "kernel"),
+    [("size", "conv2d_s4"), ("balanced", "conv2d_s8__thumb"), ("speed", "conv2d_s8__thumb")],
+)
+def test_int4_weights_of_many_uses_are_unpacked_in_each_run(optimize: str, kernel: str) -> None:
+    """But for size, and for speed they lie in flash as int8."""
+    blob = int4_convolution()
+    model = flow.Model("conv", blob, tflite.parse(blob))
+    plan = flow.compile_model(model, load_board("microbit"), optimize)
+    (step,) = plan.steps
+    assert step.call.kernel == kernel
+    assert (step.call.unpacked is not None) == (optimize == "balanced")
+    weights = step.call.constants["weights"].nbytes
+    assert weights == (8 * 9 * 8 if optimize == "speed" else 4 * 9 * 8)
+    if optimize == "balanced":
+        assert "slower than int4 weights unpacked to RAM" in step.reason
+        assert plan.slots["weights of step 0"].size == 8 * 9 * 8
+
+
+def int4_convolution() -> bytes:
+    from tests.modelfile import SAME, ModelFile
+
+    m = ModelFile()
+    x, y = m.input((1, 6, 6, 8), scale=0.1), m.output((1, 6, 6, 8), scale=0.2)
+    w = m.tensor((8, 3, 3, 8), "int4", scale=0.1, data=np.arange(288, dtype=np.uint8))
+    options = {"padding": SAME, "strideH": 1, "strideW": 1}
+    m.op("CONV_2D", [x, w], [y], "Conv2DOptions", **options)
+    return m.finish()
+
+
 def test_samples_of_a_model_without_a_batch_are_whole_tensors() -> None:
     blob = audio.front_end()
     graph = tflite.parse(blob)

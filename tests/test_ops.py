@@ -94,9 +94,9 @@ def test_integers_equal_tflm(op: str) -> None:
         check_equal(cases(op).integer_case(Seeded(seed)), seed)
 
 
-@pytest.mark.parametrize("goal", ["", "speed"])
+@pytest.mark.parametrize("goal", ["", "speed", "unpack"])
 @pytest.mark.parametrize("op", INT4)
-def test_int4_weights_equal_tflm_packed_and_expanded(op: str, goal: str) -> None:
+def test_int4_weights_equal_tflm_packed_unpacked_and_expanded(op: str, goal: str) -> None:
     """Of layers with kernels for them; scales per channel that TFLM lacks as those of int8."""
     more = cases(op)
     for seed in range(SAMPLES):

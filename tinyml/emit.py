@@ -164,6 +164,30 @@ class Model:
     def item_parameter(self) -> str:
         return "const struct step *step" if self.table else "void"
 
+    def constant(self, step: Step, name: str) -> str:
+        """The C expression of a pointer in a parameter struct."""
+        unpacked, offset = step.call.unpacked, self.plan.unpacked(step)
+        if unpacked is None or unpacked.name != name or offset is None:
+            return f"step{step.index}_{name}"
+        return f"(const void *)({self.address(offset)})"
+
+    def unpack(self, step: Step) -> str:
+        """The C call that brings a step's int4 weights to RAM, or nothing."""
+        unpacked, offset = step.call.unpacked, self.plan.unpacked(step)
+        if unpacked is None or offset is None:
+            return ""
+        target = f"(int8_t *)({self.address(offset)})"
+        name = f"step{step.index}_{unpacked.name}"
+        if unpacked.paired:
+            return f"tm_int4_unpack_pairs({name}, {unpacked.bytes // 2}, {target});"
+        return f"tm_int4_unpack({name}, 0, {unpacked.bytes}, {target});"
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The files of include/ that the model itself needs."""
+        unpacks = any(s.call.unpacked for s in self.plan.steps)
+        return ("tm_kernel.h", "tm_int4.h") if unpacks else ("tm_kernel.h",)
+
     def stop(self, item: Step | Stream) -> str:
         """The C expression that is true where a run ends behind an item, or nothing."""
         view = self.plan.state(item) if isinstance(item, Step) and item.call.stops else None
@@ -243,7 +267,8 @@ def _is_plain(plan: Plan, step: Step) -> bool:
     views = [plan.view(step, name, output=False) for name in call.inputs]
     views.append(plan.view(step, call.outputs[0], output=True))
     small = all(v.ring == 0 and v.row_bytes < _UINT16 for v in views) and call.rows < _UINT16
-    return small and not call.variadic and plan.state(step) is None
+    own = plan.state(step) is not None or call.unpacked is not None
+    return small and not call.variadic and not own
 
 
 def _offsets(plan: Plan, tensors: Sequence[str]) -> list[int]:
@@ -299,7 +324,8 @@ def emit(model: Model, folder: Path) -> tuple[str, ...]:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         written.append(name)
     kernels = [f"kernels/{kernel}.h" for kernel in model.kernels]
-    for name in (*kernels, *included(kernels), "include/tm_model.h"):
+    own = [f"include/{name}" for name in model.headers]
+    for name in dict.fromkeys((*kernels, *own, *included(kernels), "include/tm_model.h")):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(FIRMWARE / name, folder / name)
         written.append(name)

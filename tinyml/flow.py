@@ -97,21 +97,32 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
     """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit.
 
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
-    to RAM as far as it is free: flash of most chips has wait states. `rank` as in make_plan().
+    to RAM as far as it is free: flash of most chips has wait states. Weights of int4 otherwise stay
+    so in flash; each run unpacks those of many uses where there is RAM for it, but for size.
+    `rank` as in make_plan().
     """
     goal = "" if optimize == "speed" else optimize
     plan = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
-    if optimize == "speed" and not board.host:
-        fast = aot.plan(model.graph, board.isa, goal=optimize, rank=rank)
+    too_large = []
+    for goal in () if board.host else _goals(model.graph, optimize):
+        fast = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
         if _fits(fast.weight_bytes + _FLASH_FOR_THE_REST, fast.arena + board.stack_bytes, board):
             plan = fast
-        else:
-            plan = without_room(plan, fast)
+            break
+        too_large.append(fast)
+    for fast in too_large:
+        plan = without_room(plan, fast)
     ram = plan.arena + board.stack_bytes
     compiler.check_fits(board, plan.weight_bytes, ram)
     if optimize == "speed" and not board.host:
         plan = with_weights_in_ram(plan, board.ram.size - ram - _RAM_FOR_THE_REST)
     return plan
+
+
+def _goals(graph: Graph, optimize: str) -> list[str]:
+    """What to try to plan for, the most wanted first."""
+    int4 = any(t.packed for t in graph.tensors.values())
+    return ["speed"] * (optimize == "speed") + ["unpack"] * (int4 and optimize != "size")
 
 
 def build(

@@ -12,7 +12,7 @@ import numpy as np
 from . import memory
 from .graph import Array, Graph, Node, Tensor
 from .memory import Buffer, Slot
-from .ops import OPS, Call, Kernel, Window, operand
+from .ops import OPS, Call, Kernel, Window, _int4, operand
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,11 @@ class Plan:
         name = state_name(step)
         return View(name, self.slots[name].offset, 0, 0, 0) if name in self.slots else None
 
+    def unpacked(self, step: Step) -> int | None:
+        """Where a step's int4 weights are brought to."""
+        slot = self.slots.get(unpacked_name(step))
+        return None if slot is None else slot.offset
+
     def scratch(self, step: Step) -> int | None:
         slot = self.slots.get(scratch_name(step))
         return None if slot is None else slot.offset
@@ -216,6 +221,10 @@ def state_name(step: Step) -> str:
     return f"state of step {step.index}"
 
 
+def unpacked_name(step: Step) -> str:
+    return f"weights of step {step.index}"
+
+
 def scratch_name(step: Step) -> str:
     return f"scratch of step {step.index}"
 
@@ -253,7 +262,12 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
 
     First those read most often for their size: flash with wait states costs on every read.
     """
-    rows = [(s, n, a) for s in plan.steps for n, a in s.call.constants.items() if s.macs]
+    rows = [
+        (s, n, a)
+        for s in plan.steps
+        for n, a in s.call.constants.items()
+        if s.macs and (s.call.unpacked is None or s.call.unpacked.name != n)
+    ]
     rows.sort(key=lambda r: (-r[0].macs / r[2].nbytes, r[0].index, r[1]))
     chosen = set()
     for step, name, array in rows:
@@ -264,13 +278,17 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
     return replace(plan, in_ram=frozenset(chosen))
 
 
+def _kernel_and_weights(step: Step) -> str:
+    return f"{step.call.kernel}{' on unpacked weights' if step.call.unpacked else ''}"
+
+
 def without_room(plan: Plan, fast: Plan) -> Plan:
     """A plan that stands in for a `fast` one; its steps say where that had another kernel."""
-    kernels = {s.node.outputs: s.call.kernel for s in fast.steps}
+    kernels = {s.node.outputs: _kernel_and_weights(s) for s in fast.steps}
 
     def told(step: Step) -> Step:
-        other = kernels.get(step.node.outputs, step.call.kernel)
-        if other == step.call.kernel:
+        other = kernels.get(step.node.outputs, "")
+        if other in ("", _kernel_and_weights(step)):
             return step
         return replace(step, reason=f"{other}: not enough flash or RAM; {step.reason}")
 
@@ -282,7 +300,10 @@ def without_room(plan: Plan, fast: Plan) -> Plan:
 
 def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str, rank: int) -> Step:
     kernel, reason = choose(node, graph, isa, goal, rank)
-    return Step(index, node, kernel.lower(node, graph), OPS[node.op].macs(node, graph), reason)
+    call = kernel.lower(node, graph)
+    if goal == "unpack" and _int4.is_packed(node, graph) and not kernel.packed:
+        call = _int4.stored(call) or call
+    return Step(index, node, call, OPS[node.op].macs(node, graph), reason)
 
 
 def choose(
@@ -295,14 +316,14 @@ def choose(
     found: tuple[Kernel, str] | None = None
     passed: list[str] = []
     for kernel in _of_type(node, graph):
-        if kernel.packed and not operand(node, graph, 1).packed:
+        if kernel.packed and not _int4.is_packed(node, graph):
             continue
         missing = sorted(kernel.isa - isa)
         if kernel.goal and kernel.goal != goal:
             missing.append(f"--optimize {kernel.goal}")
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
-        if kernel.packed and goal == "speed":
-            refusal = "slower than int4 weights expanded to int8"
+        if _int4.is_packed(node, graph):
+            refusal = refusal or _packed_refusal(kernel, node, graph, goal)
         if refusal is None:
             found = kernel, "; ".join(passed) or "first choice"
             if rank == 0:
@@ -312,6 +333,18 @@ def choose(
     if found is not None:
         return found
     raise AssertionError(f"{node.op} has no kernel without requirements")
+
+
+def _packed_refusal(kernel: Kernel, node: Node, graph: Graph, goal: str) -> str | None:
+    """Why a kernel that a core and shapes allow is not for int4 weights, where `goal` is asked."""
+    if kernel.packed and goal == "speed":
+        return "slower than int4 weights expanded to int8"
+    if goal == "unpack" and kernel.packed:
+        uses = OPS[node.op].macs(node, graph) // operand(node, graph, 1).count
+        return "slower than int4 weights unpacked to RAM" if uses >= _int4.USES else None
+    if goal == "unpack" and _int4.stored(kernel.lower(node, graph)) is None:
+        return "its weights are not stored as int4"
+    return None
 
 
 def _of_type(node: Node, graph: Graph) -> Sequence[Kernel]:
@@ -400,10 +433,14 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
                 key = state_name(step)
                 first[key], last[key] = 0, end
                 size[key], home[key] = step.call.state.nbytes, key
-            if step.call.scratch:
-                key = scratch_name(step)
-                first[key] = last[key] = time
-                size[key], home[key] = step.call.scratch, key
+            unpacked = step.call.unpacked
+            for key, bytes_ in (
+                (scratch_name(step), step.call.scratch),
+                (unpacked_name(step), unpacked.bytes if unpacked else 0),
+            ):
+                if bytes_:
+                    first[key] = last[key] = time
+                    size[key], home[key] = bytes_, key
     for name in graph.outputs:
         last[home[name]] = end
     return [Buffer(n, size[n], first[n], last[n]) for n in first], home

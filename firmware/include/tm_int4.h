@@ -30,4 +30,14 @@ static inline void tm_int4_unpack(const uint8_t *from, int32_t first, int32_t co
         to[count - 1] = (int8_t)tm_int4_low(at[count / 2]);
 }
 
+/* `count` pairs as low + 256 * high, in 16 bits each, the low byte first. */
+static inline void tm_int4_unpack_pairs(const uint8_t *from, int32_t count, int8_t *to)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t low = tm_int4_low(from[i]);
+        to[2 * i] = (int8_t)low;
+        to[2 * i + 1] = (int8_t)(tm_int4_high(from[i]) - (low < 0));
+    }
+}
+
 #endif

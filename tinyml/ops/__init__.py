@@ -30,6 +30,18 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Unpacked:
+    """A constant that flash holds as int4: each run brings it to RAM, `bytes` of them.
+
+    `paired`: two values are the low and the high part of 16 bits, low + 256 * high.
+    """
+
+    name: str
+    bytes: int
+    paired: bool
+
+
+@dataclass(frozen=True)
 class Call:
     """One C call: the kernel, its parameter struct, and its tensor arguments in order.
 
@@ -39,7 +51,8 @@ class Call:
     kernel takes its inputs as one array of views, and its outputs as another. An output that
     is a variable is state the kernel reads and updates. `state` is what a kernel keeps for itself
     from one run to the next, as it is before the first; its view comes behind the outputs. A call
-    that `stops` may end the run: it does unless the first int32 of its state is 0.
+    that `stops` may end the run: it does unless the first int32 of its state is 0. A constant may
+    be `unpacked` to RAM before the kernel reads it.
     """
 
     kernel: str
@@ -55,6 +68,7 @@ class Call:
     variadic: bool = False
     state: Array | None = None
     stops: bool = False
+    unpacked: Unpacked | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,8 @@ class Kernel:
     `fits` gives the reason it does not apply to a node, or None. A kernel of a `dtype` is for
     nodes whose first input has that type, and is not considered for others. One with a `goal` is
     taken only where the user asks for that: "speed" for more flash or RAM. A `packed` one reads
-    int4 weights (input 1) as they are: it is for these alone, and not where speed is asked for.
+    int4 weights (input 1) as they are: it is for these alone, and neither for "speed", which has
+    them expanded in flash, nor where "unpack" brings weights of many uses to RAM in each run.
     """
 
     name: str
