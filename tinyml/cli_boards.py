@@ -1,4 +1,4 @@
-"""The commands `flash`, `monitor` and `ports`: real boards and their serial lines."""
+"""The commands `boards`, `doctor`, `flash`, `monitor` and `ports`: boards, tools, serial lines."""
 
 from __future__ import annotations
 
@@ -26,6 +26,36 @@ SettingOption = Annotated[
     list[str] | None,
     typer.Option("--option", help="KEY=VALUE of the probe, e.g. speed=500 or drive=/media/..."),
 ]
+
+
+@app.command()
+def boards(as_json: JsonOption = False) -> None:
+    """List the boards."""
+    from . import report
+    from .board import list_boards
+
+    rows = list_boards()
+    if as_json:
+        _print_json([report.board_json(b) for b in rows])
+    else:
+        out.print(report.boards(rows))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say which tools are here, which are missing, and how to get them."""
+    from dataclasses import asdict
+
+    from . import report
+    from .doctor import findings
+
+    rows = findings()
+    if as_json:
+        _print_json([asdict(f) for f in rows])
+    else:
+        out.print(report.doctor(rows))
+    if any(f.missing for f in rows):
+        raise typer.Exit(1)
 
 
 @app.command()

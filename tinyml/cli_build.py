@@ -1,0 +1,234 @@
+"""The commands `init`, `build`, `run` and `bench`: a model on a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli import (
+    ArenaOption,
+    ArgmaxOption,
+    BoardOption,
+    CalibrationOption,
+    CustomOption,
+    EngineOption,
+    InputsOption,
+    JsonOption,
+    ModelArgument,
+    OptimizeOption,
+    OutputOption,
+    PortOption,
+    ProbeOption,
+    SanitizeOption,
+    SerialOption,
+    TflmOption,
+    UnsafeOption,
+    _board,
+    _build,
+    _built_json,
+    _engine,
+    _load,
+    _print_json,
+    _progress,
+    _project,
+    _runtime,
+    app,
+    err,
+    out,
+)
+from .errors import InputError
+
+FirmwareOption = Annotated[
+    str, typer.Option("--app", help="bench, example, mlperf or mlperf-energy.")
+]
+
+
+@app.command()
+def init(
+    model: Annotated[Path, typer.Argument(help="The model the project builds.")],
+    board: BoardOption = None,
+    force: Annotated[bool, typer.Option(help="Replace an existing tinyml.toml.")] = False,
+) -> None:
+    """Write a tinyml.toml for a model."""
+    from .project import write_project
+
+    err.print(f"wrote {write_project(model, board=board, force=force)}", markup=False)
+
+
+@app.command()
+def build(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    firmware: FirmwareOption = "bench",
+    inputs: Annotated[
+        Path | None, typer.Option(help="For --app example: its first sample is built in.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
+    from . import report
+
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model,
+        board,
+        calibration,
+        output,
+        optimize,
+        sanitize,
+        unsafe,
+        chosen,
+        app=firmware,
+        argmax=argmax,
+        inputs=inputs,
+    )
+    if as_json:
+        _print_json(_built_json(built))
+    else:
+        out.print(report.sizes(built))
+        out.print(f"files: {built.folder}", markup=False)
+
+
+@app.command()
+def run(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    inputs: InputsOption = None,
+    results: Annotated[Path, typer.Option(help="Where to write the outputs.")] = Path(
+        "outputs.npz"
+    ),
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    sanitize: SanitizeOption = False,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    probe: ProbeOption = None,
+    port: PortOption = None,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    firmware: Annotated[
+        str, typer.Option("--app", help="bench; example: print what it says, check INPUTS' first.")
+    ] = "bench",
+    as_json: JsonOption = False,
+) -> None:
+    """Send inputs to a board and get the outputs back."""
+    from . import data, flow, report
+
+    project = _project(model)
+    if firmware == "example":
+        from .cli_example import run_example
+
+        chosen = _runtime(model, engine, tflm, arena, custom_op)
+        arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+        run_example(
+            _build(*arguments, app=firmware, argmax=argmax, inputs=inputs), probe, port, as_json
+        )
+        return
+    if firmware != "bench":
+        raise InputError(f"--app is {firmware!r}", hint="bench or example")
+    file = inputs or (project.test if project else None)
+    if file is None:
+        raise InputError("there are no inputs", hint="give --inputs data.npz")
+    target = _board(board or (project.board if project else None))
+    if _engine(project, engine) == "tflm" and target.host:
+        from .cli_tflm import run_on_host
+
+        source = model or (project.model if project else Path())
+        calibrated = calibration or (project.calibration if project else None)
+        run_on_host(_load(source, calibrated, unsafe), file, results, as_json)
+        return
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model, board, calibration, output, optimize, sanitize, unsafe, chosen, argmax=argmax
+    )
+    graph = built.model.graph
+    arrays = data.input_arrays(file, graph.input_names)
+    labels = data.labels_of(file, graph.input_names)
+    with _progress("inferences") as progress:
+        found = flow.infer(built, arrays, probe=probe, port=port, progress=progress)
+    data.save_arrays(results, found)
+    where = "port" if port else probe or flow.default_probe(built.board)
+    summary: dict[str, Any] = {
+        "board": built.board.name,
+        "probe": where,
+        "samples": len(next(iter(found.values()))),
+        "outputs": str(results),
+    }
+    if labels is not None:
+        summary["accuracy"] = flow.accuracy(graph, found, labels)
+        right = round(summary["accuracy"] * len(labels))
+        summary["right"] = f"{right} of {len(labels)}"
+    if as_json:
+        _print_json(summary)
+    else:
+        out.print(report.key_values(f"{built.model.name} on {built.board.title}", summary))
+
+
+@app.command()
+def bench(
+    model: ModelArgument = None,
+    board: BoardOption = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Inferences to time.")] = 5,
+    test: Annotated[
+        Path | None, typer.Option(help="Labelled .npz: inputs by name and `labels`.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
+    calibration: CalibrationOption = None,
+    output: OutputOption = None,
+    optimize: OptimizeOption = None,
+    argmax: ArgmaxOption = False,
+    unsafe: UnsafeOption = False,
+    probe: ProbeOption = None,
+    port: PortOption = None,
+    serial: SerialOption = None,
+    warmup: Annotated[int, typer.Option(min=0, help="Inferences before the timed ones.")] = 1,
+    engine: EngineOption = None,
+    tflm: TflmOption = None,
+    arena: ArenaOption = "emulator",
+    custom_op: CustomOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build, flash, run and measure: latency by layer, memory, accuracy."""
+    from . import flow, report
+
+    project = _project(model)
+    chosen = _runtime(model, engine, tflm, arena, custom_op)
+    built = _build(
+        model, board, calibration, output, optimize, False, unsafe, chosen, argmax=argmax
+    )
+    labelled = test or (project.test if project else None)
+    folder = flow.results_folder(results, built)
+    with _progress("inferences") as progress:
+        measured = flow.bench(
+            built,
+            folder,
+            count=count,
+            warmup=warmup,
+            test=labelled,
+            probe=probe,
+            port=port,
+            options=None if serial is None else {"serial": serial},
+            progress=progress,
+        )
+    if as_json:
+        print(measured.to_json(), end="")
+    else:
+        out.print(report.run_table(measured))
+        out.print(f"files: {built.folder}, {folder}", markup=False)
+    if measured.validity == "invalid":
+        raise typer.Exit(3)
