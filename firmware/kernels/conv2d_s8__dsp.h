@@ -10,6 +10,7 @@ struct conv2d_s8__dsp {
     uint16_t in_h, in_w, in_c, out_w, out_c;
     uint16_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
     int16_t in_zero, act_min, act_max;
+    uint16_t rectified; /* 1 where nothing below the zero point is kept */
     uint16_t run;   /* taps of one kernel row */
     uint16_t words; /* of one pixel's taps, rounded up to a multiple of two; of a pair of channels */
     uint16_t chunk; /* pixels whose columns are made at a time, a multiple of four */
@@ -79,7 +80,8 @@ TM_DRIVER void conv2d_s8__dsp(const struct conv2d_s8__dsp *p, int32_t y0, int32_
                         x = 0, y++;
                 }
             }
-            tm_dot_pixels(columns, pixels, p->weights, p->pairs, p->words, to, p->out_c);
+            tm_dot_pixels(columns, pixels, p->weights, p->pairs, p->words, to, p->out_c,
+                          !TM_SMALL && p->rectified);
             tm_clamp_bytes(to, pixels * p->out_c, p->act_min, p->act_max);
             to += pixels * p->out_c;
             left -= pixels;

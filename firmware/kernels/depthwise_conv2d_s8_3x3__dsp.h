@@ -12,6 +12,7 @@ struct depthwise_conv2d_s8_3x3__dsp {
     uint16_t in_h, in_w, in_c, out_w;
     uint16_t stride_h, stride_w, pad_h, pad_w;
     int16_t in_zero, act_min, act_max;
+    uint16_t rectified; /* 1 where nothing below the zero point is kept */
     uint16_t plane_w;       /* even, so that pairs of columns are aligned words */
     const int32_t *weights; /* [channel][row][2]: taps (0, 1) and (1, 2) */
     const int32_t *channels; /* [channel][4]: twice the bias, multiplier, addend, shift */
@@ -69,7 +70,10 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3
                 .out_skip = out.row_bytes - p->out_w * p->in_c,
                 .rows = many,
             };
-            tm_depthwise_3x3(&job, p->weights + 6 * c, p->channels + 4 * c);
+            if (!TM_SMALL && p->rectified)
+                tm_depthwise_3x3_rectified(&job, p->weights + 6 * c, p->channels + 4 * c);
+            else
+                tm_depthwise_3x3(&job, p->weights + 6 * c, p->channels + 4 * c);
         }
     }
     for (int32_t y = y0; y < y1; y++)

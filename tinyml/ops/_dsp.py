@@ -122,6 +122,11 @@ def pair_constants(table: Array) -> Array:
     return pairs[:, [1, 2, 3, 0, 4, 5, 6, 7]].astype(np.int32)
 
 
+def _rectified(call: Call) -> int:
+    """1 where nothing below the output's zero point is kept: see tm_dsp.h."""
+    return int(call.params["act_min"] >= call.params["out_zero"])
+
+
 def folded_bias(call: Call, weights: Array) -> Array:
     """Bias less the input's zero point times the sum of the weights, int64 (channels,)."""
     sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
@@ -172,6 +177,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         kernel="conv2d_s8__dsp",
         params={
             **{k: scalar.params[k] for k in keep},
+            "rectified": _rectified(scalar),
             "run": ker_w * in_c,
             "words": words,
             "chunk": chunk,
@@ -295,6 +301,7 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
         kernel="depthwise_conv2d_s8_3x3__dsp",
         params={
             **{k: p[k] for k in (*_DEPTHWISE, "in_zero")},
+            "rectified": _rectified(scalar),
             "plane_w": plane_w,
         },
         constants={
