@@ -21,7 +21,7 @@ from tinyml.paths import FIRMWARE
 from tinyml.plan import Plan, Step, Stream, rows_needed
 
 GUARD = 64
-_FIELD = re.compile(r"(const )?(int32_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
+_FIELD = re.compile(r"(const )?(int32_t|int64_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
 _SCALARS = {"int32_t": ctypes.c_int32, "float": ctypes.c_float}
 
 

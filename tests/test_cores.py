@@ -10,7 +10,7 @@ from tests import networks
 from tests.executor import kernel_names
 from tests.pick import Seeded
 from tests.target import check_on_core
-from tests.test_ops import INT4, case, cases
+from tests.test_ops import INT4, case, cases, having
 from tinyml import tflite
 from tinyml.board import load_board
 from tinyml.ops import OPS
@@ -91,6 +91,18 @@ def test_programs_for_size_equal_tflm(board: str, tmp_path: Path) -> None:
 
 def dense(names: set[str]) -> bool:
     return any(name.startswith("fully_connected") for name in names)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", CORES, ids=lambda b: Path(b).stem)
+def test_a_sample_of_int16_and_wider_integers_equals_tflm(board: str, tmp_path: Path) -> None:
+    blobs = [
+        getattr(cases(op), kind)(Seeded(100))
+        for kind in ("int16_case", "integer_case", "int64_case")
+        for op in having(kind)
+        if op != "DEQUANTIZE"  # floats are not compared here
+    ]
+    check_on_core(board, blobs, tmp_path)
 
 
 def test_every_variant_runs_on_one_of_the_cores() -> None:

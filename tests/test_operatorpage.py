@@ -17,7 +17,8 @@ SEEDS = 40
 def types_in_cases(op: str) -> set[str]:
     """The types of an operator's first input and first output in its sample."""
     module, found = cases(op), set()
-    makers = [getattr(module, n, None) for n in ("case", "float_case", "litert_case")]
+    kinds = ("case", "float_case", "litert_case", "int16_case", "integer_case", "int64_case")
+    makers = [getattr(module, n, None) for n in kinds]
     for make in filter(None, makers):
         for seed in range(SEEDS):
             graph = tflite.parse(make(Seeded(seed)))

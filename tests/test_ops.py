@@ -36,6 +36,11 @@ def cases(op: str) -> ModuleType:
     return import_module(f"tests.ops.{module_name(op)}")
 
 
+def having(what: str) -> list[str]:
+    """The operators whose modules have cases of this name."""
+    return [op for op in sorted(OPS) if hasattr(cases(op), what)]
+
+
 def case(op: str, pick: Pick) -> bytes:
     return cases(op).case(pick)
 
@@ -88,10 +93,30 @@ def test_float_layers_equal_tflm(op: str) -> None:
         check_equal(more.float_case(Seeded(seed)), seed, ulps=getattr(more, "ULPS", 0))
 
 
-@pytest.mark.parametrize("op", ["ADD", "DIV", "MAXIMUM", "MINIMUM", "MUL", "SUB"])
+@pytest.mark.parametrize("op", having("integer_case"))
 def test_integers_equal_tflm(op: str) -> None:
+    """int32, and of comparisons int64 and bool."""
     for seed in range(SAMPLES):
         check_equal(cases(op).integer_case(Seeded(seed)), seed)
+
+
+@pytest.mark.parametrize("op", having("int64_case"))
+def test_int64_equals_tflm(op: str) -> None:
+    for seed in range(SAMPLES):
+        check_equal(cases(op).int64_case(Seeded(seed)), seed)
+
+
+@pytest.mark.parametrize("op", having("int16_case"))
+def test_int16_equals_tflm(op: str) -> None:
+    for seed in range(SAMPLES):
+        check_equal(cases(op).int16_case(Seeded(seed)), seed)
+
+
+@pytest.mark.parametrize("op", having("int16_case"))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_drawn_int16_cases_equal_tflm(op: str, data: st.DataObject) -> None:
+    check_equal(cases(op).int16_case(Drawn(data)), seed=1)
 
 
 @pytest.mark.parametrize("goal", ["", "speed", "unpack"])

@@ -32,6 +32,14 @@ from tinyml.plan import make_plan
 from tinyml.quant import activation_range
 
 CORES = ("mps2_an385", "mps2_an386", "mps3_an547")
+SEAMS = (
+    ("int8", "int16", "int8"),
+    ("int8", "float32", "int16"),
+    ("int8", "int8", "int16"),
+    ("int8", "int16", "int32"),
+    ("int16", "float32", "int8"),
+    ("int16", "int8", "int8"),
+)
 
 
 def ops(graph: Graph) -> list[str]:
@@ -485,3 +493,42 @@ def test_every_rewrite_says_nothing_changed_by_giving_back_its_graph(models_fold
     for rewrite in (*passes.BEFORE_CHECKS, *passes.PIPELINE):
         if rewrite not in (drop_unused,):
             assert rewrite(graph) is graph, rewrite.__name__
+
+
+@pytest.mark.parametrize("kinds", SEAMS, ids="-".join)
+def test_changes_of_type_behind_one_another_keep_their_values(kinds: tuple[str, ...]) -> None:
+    """Of int8, int16 and float32: the tables of bytes are for int8 alone."""
+    m = ModelFile()
+    quants = [{} if k == "float32" else {"scale": 0.02 if k == "int8" else 1e-4} for k in kinds]
+    at = m.input((300,), dtype=kinds[0], **quants[0])
+    for kind, quant in zip(kinds[1:], quants[1:], strict=True):
+        after = m.tensor((300,), kind, **quant)
+        m.op("DEQUANTIZE" if kind == "float32" else "QUANTIZE", [at], [after])
+        at = after
+    m.graph.outputs.append(at)
+    blob = m.finish()
+    graph = tflite.parse(blob)
+    inputs = random_inputs(graph, np.random.default_rng(0))
+    (got,), (want,) = Executor(aot.plan(graph))(inputs), Tflm(blob)(inputs)
+    assert not differences(got, want)
+
+
+@pytest.mark.parametrize("alone", ["RELU", "RELU6"])
+def test_int16_activations_and_padding_go_into_the_layer(alone: str) -> None:
+    """A PAD, a convolution and an activation of one scale are one step, of the same values."""
+    m = ModelFile()
+    quant = {"dtype": "int16", "scale": 1e-3}
+    x, image = m.input((1, 5, 5, 2), **quant), m.tensor((1, 7, 7, 2), **quant)
+    pads = m.constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
+    m.op("PAD", [x, pads], [image], "PadOptions")
+    weights = np.arange(-27, 27, dtype=np.int8).reshape(3, 3, 3, 2)
+    w = m.constant(weights, scale=0.01)
+    sums, y = m.tensor((1, 5, 5, 3), **quant), m.output((1, 5, 5, 3), **quant)
+    m.op("CONV_2D", [image, w], [sums], "Conv2DOptions", padding=VALID, strideH=1, strideW=1)
+    m.op(alone, [sums], [y])
+    blob = m.finish()
+    graph = tflite.parse(blob)
+    plan = aot.plan(graph)
+    assert [s.node.op for s in plan.steps] == ["CONV_2D"]
+    inputs = random_inputs(graph, np.random.default_rng(0))
+    assert not differences(Executor(plan)(inputs)[0], Tflm(blob)(inputs)[0])

@@ -1,8 +1,9 @@
-"""Fixed-point arithmetic of int8 inference, bit-exact with TFLite-Micro (double rounding)."""
+"""Fixed-point arithmetic of int8 and int16, bit-exact with TFLite-Micro (double rounding)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -172,3 +173,39 @@ def softmax_exponentials(beta: float, scale: float) -> np.ndarray[tuple[int], np
         ],
         np.int32,
     )
+
+
+def short_multiplier(multiplier: int) -> int:
+    """A Q31 multiplier in 15 bits, as MultiplyByQuantizedMultiplier has it for 64-bit sums."""
+    return (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+
+
+def line_table(
+    scale: float, zero_point: int, function: Callable[[float], float]
+) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    """A function from Q0.15 of int16 values of a scale, at every 128th: LUTPopulate.
+
+    It is computed in float32, and each value but the last is moved by half of what the line to the
+    next is off in the middle.
+    """
+    real = np.float32
+    first, last = (real(scale) * real(v - zero_point) for v in (-32768, 32767))
+    step = (last - first) / real(512)
+    full = real(2 / 65535)
+    inverse = real(65536) / (full * real(32767) - full * real(-32768))
+
+    def sample(at: np.float32) -> np.float32:
+        return real(function(float(at))) * inverse
+
+    def rounded(x: np.float32) -> np.float32:
+        return real(round_half_away(float(x)))
+
+    values = []
+    for i in range(512):
+        at, after = first + real(i) * step, first + real(i + 1) * step
+        value = rounded(sample(at))
+        middle = rounded((sample(after) + value) / real(2))
+        error = middle - rounded(sample(at + step / real(2)))
+        values.append(value - rounded(error / real(2)))
+    values.append(rounded(sample(last)))
+    return np.clip(values, -32768, 32767).astype(np.int16)

@@ -119,6 +119,20 @@ static inline int32_t tm_rescale(int32_t x, int32_t multiplier, int32_t shift)
     return tm_shift_right(tm_mul_high(tm_shift_left(x, left), multiplier), left - shift);
 }
 
+/* The same of 64 bits, |x| < 2^47, with a multiplier of 15 bits, rounded once, halves up: what
+ * TFLite-Micro makes of the sums of int16 layers. */
+static inline int32_t tm_rescale_wide(int64_t x, int32_t multiplier, int32_t shift)
+{
+    return (int32_t)((x * multiplier + (1ll << (14 - shift))) >> (15 - shift));
+}
+
+/* A sum of an int16 layer: of 64 bits where it is `wide`, or wrapped to 32. */
+static inline int32_t tm_rescale_sum(int64_t sum, int32_t wide, int32_t multiplier, int32_t shift)
+{
+    return wide ? tm_rescale_wide(sum, multiplier, shift)
+                : tm_rescale((int32_t)sum, multiplier, shift);
+}
+
 /* 1 / (1 + x) for x in [0, 1), Q0.31: three Newton steps in Q2.29. */
 static inline int32_t tm_reciprocal(int32_t x)
 {

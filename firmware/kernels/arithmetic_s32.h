@@ -1,5 +1,5 @@
-/* Arithmetic of two int32 tensors, broadcasting: a step of 0 stays in place. Results wrap; what is
- * divided by 0 becomes the largest value of its sign. */
+/* Arithmetic of two int32 tensors, broadcasting: a step of 0 stays in place. Results wrap, and
+ * are then bounded; what is divided by 0 becomes the largest value of its sign. */
 #ifndef TM_KERNELS_ARITHMETIC_S32_H
 #define TM_KERNELS_ARITHMETIC_S32_H
 
@@ -8,7 +8,9 @@
 struct arithmetic_s32 {
     int32_t width, channels;
     int32_t a_column, a_channel, b_column, b_channel; /* steps in the operands, in values */
-    int32_t operation; /* 0 to 5: sum, difference, product, quotient, maximum, minimum */
+    int32_t operation; /* 0 to 6: sum, difference, product, quotient, maximum, minimum, and the
+                        * square of the difference */
+    int32_t act_min, act_max;
 };
 
 TM_KERNEL int32_t arithmetic_s32_quotient(int32_t a, int32_t b)
@@ -31,8 +33,12 @@ TM_KERNEL int32_t arithmetic_s32_value(int32_t operation, int32_t a, int32_t b)
         return arithmetic_s32_quotient(a, b);
     case 4:
         return tm_max(a, b);
-    default:
+    case 5:
         return tm_min(a, b);
+    default: {
+        const uint32_t difference = (uint32_t)a - (uint32_t)b;
+        return (int32_t)(difference * difference);
+    }
     }
 }
 
@@ -48,7 +54,8 @@ TM_KERNEL void arithmetic_s32(const struct arithmetic_s32 *p, int32_t y0, int32_
             for (int32_t c = 0; c < p->channels; c++) {
                 const int32_t va = a[x * p->a_column + c * p->a_channel];
                 const int32_t vb = b[x * p->b_column + c * p->b_channel];
-                *to++ = arithmetic_s32_value(p->operation, va, vb);
+                const int32_t v = arithmetic_s32_value(p->operation, va, vb);
+                *to++ = tm_clamp(v, p->act_min, p->act_max);
             }
         }
     }

@@ -5,6 +5,7 @@
 #define TM_KERNELS_LSTM_S8_H
 
 #include "tm_kernel.h"
+#include "tm_sigmoid.h"
 
 struct lstm_s8 {
     int32_t batches, steps, inputs, units;
@@ -19,34 +20,12 @@ struct lstm_s8 {
     const int32_t *bias;          /* [4][units] */
     const int32_t *multiplier;    /* [2][4]: of the input weights, of the hidden weights */
     const int32_t *shift;
-    const int16_t *sigmoid; /* 256: about 65536 / (1 + exp(-i / 24)) - 32768 */
+    const int16_t *sigmoid; /* the table of tm_sigmoid.h */
 };
 
 TM_KERNEL int32_t lstm_s8_clamp(int32_t v)
 {
     return tm_clamp(v, -32768, 32767);
-}
-
-TM_KERNEL int32_t lstm_s8_table(const int16_t *sigmoid, int32_t x, int32_t bits)
-{
-    const int32_t at = x >> bits, low = sigmoid[at] + 32768, high = sigmoid[at + 1] + 32768;
-    return (low << bits) + (x & ((1 << bits) - 1)) * (high - low);
-}
-
-/* Of x, 3 * 2^12 for 1; the result has 2^15 for 1. */
-TM_KERNEL int32_t lstm_s8_sigmoid(const int16_t *sigmoid, int32_t x)
-{
-    const int32_t size = x < 0 ? -x : x;
-    const int32_t v = size >> 9 >= 255 ? 0x7fff << 10 : lstm_s8_table(sigmoid, size, 9);
-    return (x >= 0 ? v + (1 << 9) : (1 << 25) - v + (1 << 9) - 1) >> 10;
-}
-
-/* Of x, 3 * 2^12 for 1; the result has 2^15 for 1: twice the sigmoid of twice x, less 1. */
-TM_KERNEL int32_t lstm_s8_tanh(const int16_t *sigmoid, int32_t x)
-{
-    const int32_t size = x < 0 ? -x : x;
-    const int32_t v = size >> 8 >= 255 ? 0xffff << 8 : lstm_s8_table(sigmoid, size, 8);
-    return (x >= 0 ? v - (1 << 23) + (1 << 7) : -v + (1 << 23) + (1 << 7) - 1) >> 8;
 }
 
 TM_KERNEL int32_t lstm_s8_dot(const int8_t *w, const int8_t *a, int32_t zero, int32_t count)
@@ -75,17 +54,17 @@ TM_KERNEL void lstm_s8_step(const struct lstm_s8 *p, const int8_t *a, const int8
                             int16_t *cell, int8_t *to)
 {
     for (int32_t u = 0; u < p->units; u++) {
-        const int32_t input = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 0, u, a, hidden));
-        const int32_t forget = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 1, u, a, hidden));
-        const int32_t fresh = lstm_s8_tanh(p->sigmoid, 3 * lstm_s8_gate(p, 2, u, a, hidden));
-        const int32_t output = lstm_s8_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 3, u, a, hidden));
+        const int32_t input = tm_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 0, u, a, hidden));
+        const int32_t forget = tm_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 1, u, a, hidden));
+        const int32_t fresh = tm_tanh(p->sigmoid, 3 * lstm_s8_gate(p, 2, u, a, hidden));
+        const int32_t output = tm_sigmoid(p->sigmoid, 3 * lstm_s8_gate(p, 3, u, a, hidden));
         const int32_t kept = tm_rescale(forget * cell[u], p->forget_multiplier, p->forget_shift);
         const int32_t added = tm_rescale(input * fresh, p->input_multiplier, p->input_shift);
         const int32_t sum = lstm_s8_clamp(lstm_s8_clamp(kept) + lstm_s8_clamp(added));
         cell[u] = (int16_t)tm_clamp(sum, p->cell_min, p->cell_max);
         const int32_t round = p->tanh_shift > 0 ? 1 << (p->tanh_shift - 1) : 0;
         const int32_t scaled = (cell[u] * p->tanh_multiplier + round) >> p->tanh_shift;
-        const int32_t v = tm_rescale(lstm_s8_tanh(p->sigmoid, scaled) * output,
+        const int32_t v = tm_rescale(tm_tanh(p->sigmoid, scaled) * output,
                                      p->hidden_multiplier, p->hidden_shift);
         to[u] = (int8_t)tm_clamp(v + p->hidden_zero, -128, 127);
     }

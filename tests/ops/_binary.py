@@ -44,6 +44,30 @@ def product_scales(pick: Pick) -> tuple[Values, Values, Values]:
     return a, b, {**y, "scale": float(a["scale"]) * float(b["scale"]) * 100 * pick.factor()}
 
 
+def short(pick: Pick, scale: float, zero_point: bool = False) -> Values:
+    """int16 of a scale, with a zero point in some cases where those are to be had."""
+    zero = pick.choice([0, 0, pick.integer(-3000, 3000)]) if zero_point else 0
+    return {"dtype": "int16", "scale": scale, "zero_point": zero}
+
+
+def short_sums(pick: Pick) -> tuple[Values, Values, Values]:
+    a, b = short(pick, pick.scale(), True), short(pick, pick.scale(), True)
+    return a, b, short(pick, (float(a["scale"]) + float(b["scale"])) * pick.factor(), True)
+
+
+def short_products(pick: Pick) -> tuple[Values, Values, Values]:
+    a, b = short(pick, pick.scale()), short(pick, pick.scale())
+    return a, b, short(pick, float(a["scale"]) * float(b["scale"]) * 20000 * pick.factor())
+
+
+def one_short_scale(pick: Pick) -> tuple[Values, Values, Values]:
+    return (short(pick, pick.scale(), True),) * 3
+
+
+def longs(pick: Pick) -> tuple[Values, Values, Values]:
+    return ({"dtype": "int64"},) * 3
+
+
 def booleans(pick: Pick) -> tuple[Values, Values, Values]:
     return ({"dtype": "bool"},) * 3
 
@@ -54,6 +78,10 @@ def integers(pick: Pick) -> tuple[Values, Values, Values]:
 
 def floats(pick: Pick) -> tuple[Values, Values, Values]:
     return ({"dtype": "float32"},) * 3
+
+
+# Kinds that do not stand for float32 too.
+ALONE = (booleans, floats, integers, longs, short_sums, short_products, one_short_scale)
 
 
 def case(
@@ -67,10 +95,10 @@ def case(
 ) -> bytes:
     """One operator; a quarter of the cases is float32. `gives` is the type of the result.
 
-    Operators with an int32 form have `integer_case` beside it.
+    Operators with an int32 form have `integer_case` beside it, with an int16 form `int16_case`.
     """
     a_shape, b_shape, shape = shapes(pick)
-    if pick.integer(0, 3) or kinds in (booleans, floats, integers):
+    if pick.integer(0, 3) or kinds in ALONE:
         a_kind, b_kind, y_kind = kinds(pick)
     else:
         a_kind, b_kind, y_kind = floats(pick)
@@ -82,9 +110,8 @@ def case(
         if dtype == "float32":
             data = rng.normal(0, 3, b_shape).astype(np.float32)
         else:
-            data = rng.integers(*((0, 2) if dtype == "bool" else (-128, 128)), b_shape).astype(
-                dtype
-            )
+            limits = {"bool": (0, 2), "int16": (-32768, 32768)}.get(dtype, (-128, 128))
+            data = rng.integers(*limits, b_shape).astype(dtype)
         b = m.constant(data, **kind)
     else:
         b = m.input(b_shape, **b_kind)

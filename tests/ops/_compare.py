@@ -16,3 +16,11 @@ def _kinds(pick: Pick) -> tuple[_binary.Values, _binary.Values, _binary.Values]:
 
 def case(pick: Pick, name: str, options: str) -> bytes:
     return _binary.case(pick, name, options, _kinds, gives={"dtype": "bool"})
+
+
+def integer_case(pick: Pick, name: str, options: str) -> bytes:
+    """int32, int64, or bool for equality; small constants, so that some values are equal."""
+    kinds = [_binary.integers, _binary.longs]
+    if "EQUAL" in (name, name[4:]):
+        kinds.append(_binary.booleans)
+    return _binary.case(pick, name, options, pick.choice(kinds), gives={"dtype": "bool"})

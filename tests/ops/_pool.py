@@ -14,6 +14,8 @@ def case(pick: Pick, name: str, kind: str = "") -> bytes:
     quant = {"scale": pick.scale(), "zero_point": pick.zero_point()}
     if (kind or pick.choice(["int8", "int8", "int8", "float32"])) == "float32":
         quant = {"dtype": "float32"}
+    elif kind == "int16":
+        quant = {"dtype": "int16", "scale": pick.scale() / 100}
     m = ModelFile()
     x = m.input((batch, *g["size"], channels), **quant)
     y = m.output((batch, *g["out"], channels), **quant)

@@ -33,7 +33,7 @@ def _kinds(
     pick: Pick, kind: str, one_scale: bool, name: str, shape: list[int], out: list[int]
 ) -> tuple[dict[str, object], dict[str, object]]:
     kind = kind or pick.choice(["int8", "int8", "int8", "float32"])
-    if kind != "int8":
+    if kind not in ("int8", "int16"):
         return {"dtype": kind}, {"dtype": kind}
     scale = pick.scale()
     x = {"scale": scale, "zero_point": pick.zero_point()}
@@ -42,4 +42,5 @@ def _kinds(
     factor = 1 if pick.integer(0, 1) else pick.factor()
     if name == "SUM":
         factor *= (np.prod(shape) / max(np.prod(out), 1)) ** 0.5
-    return x, {"scale": scale * float(factor), "zero_point": pick.zero_point()}
+    y = {"scale": scale * float(factor), "zero_point": pick.zero_point()}
+    return ({"dtype": "int16", **x}, {"dtype": "int16", **y}) if kind == "int16" else (x, y)

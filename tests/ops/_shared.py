@@ -123,6 +123,37 @@ def int4_layer(
     return inputs, y
 
 
+def int16_layer(
+    pick: Pick,
+    m: ModelFile,
+    x_shape: tuple[int, ...],
+    shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    axis: int,
+    taps: int,
+    kind: str,
+) -> tuple[list[int], int]:
+    """Inputs and output of an int16 operator with int8 weights of `shape`.
+
+    The bias is int64, or one of the types in `kind`.
+    """
+    rng, channels = pick.rng(), shape[axis]
+    in_scale = pick.scale() / 100
+    x = m.input(x_shape, dtype="int16", scale=in_scale)
+    count = channels if pick.integer(0, 2) else 1
+    scales = (pick.scale() * 10 ** rng.uniform(-2, 0, count)).astype(np.float32)
+    data = rng.integers(pick.choice([-127, -128]), 128, shape).astype(np.int8)
+    quant = {"scale": scales, "axis": axis if count > 1 else 0}
+    inputs = [x, m.constant(data, name="layer/weights", **quant)]
+    if pick.integer(0, 3):
+        dtype = pick.choice(["int64", *kind.split(" or ")[1:]])
+        largest = max(1, int(taps * 500000)) if dtype != "int16" else 32767
+        bias = rng.integers(-largest, largest, channels).astype(dtype)
+        inputs.append(m.constant(bias, scale=np.float64(in_scale) * scales, name="layer/bias"))
+    out_scale = in_scale * float(scales.max()) * 80 * taps**0.5 * pick.factor()
+    return inputs, m.output(y_shape, dtype="int16", scale=float(np.float32(out_scale)))
+
+
 def layer(
     pick: Pick,
     m: ModelFile,
@@ -133,9 +164,14 @@ def layer(
     taps: int,
     weights: str,
 ) -> tuple[list[int], int]:
-    """Inputs and output of an operator with weights of `shape`, in int8, int4 or float32."""
+    """Inputs and output of an operator with weights of `shape`, in int8, int4 or float32.
+
+    "int16": int8 ones for int16, with a bias of int64, or of a type that follows in `weights`.
+    """
     if weights.startswith("int4"):
         return int4_layer(pick, m, x_shape, shape, y_shape, axis, taps, weights)
+    if weights.startswith("int16"):
+        return int16_layer(pick, m, x_shape, shape, y_shape, axis, taps, weights)
     if weights == "int8":
         x = m.input(x_shape, scale=pick.scale(), zero_point=pick.zero_point())
         inputs, scale = weighted(pick, m, x, shape, axis, taps)

@@ -12,4 +12,8 @@ def case(pick: Pick) -> bytes:
 
 
 def integer_case(pick: Pick) -> bytes:
-    return _binary.case(pick, "ADD", "AddOptions", _binary.integers)
+    return _binary.case(pick, "ADD", "AddOptions", _binary.integers, activation=True)
+
+
+def int16_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "ADD", "AddOptions", _binary.short_sums, activation=True)

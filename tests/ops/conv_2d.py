@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.modelfile import ACTIVATIONS, TYPES, ModelFile
 from tests.pick import Pick
 
 from . import _shared
@@ -37,6 +37,7 @@ def case(pick: Pick, weights: str = "int8") -> bytes:
         dilationHFactor=g["dilation"][0],
         dilationWFactor=g["dilation"][1],
         fusedActivationFunction=ACTIVATIONS[pick.activation()],
+        quantizedBiasType=pick.choice([0, TYPES["int32"]]) if "int16" in weights else 0,
     )
     return m.finish()
 
@@ -47,3 +48,7 @@ def float_case(pick: Pick) -> bytes:
 
 def int4_case(pick: Pick) -> bytes:
     return case(pick, "int4")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16 or int32")

@@ -42,3 +42,7 @@ def float_case(pick: Pick) -> bytes:
 
 def int4_case(pick: Pick) -> bytes:
     return case(pick, "int4")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16")

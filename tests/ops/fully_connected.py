@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.modelfile import ACTIVATIONS, ModelFile
+from tests.modelfile import ACTIVATIONS, TYPES, ModelFile
 from tests.pick import Pick
 
 from . import _shared
@@ -20,6 +20,7 @@ def case(pick: Pick, weights: str = "int8") -> bytes:
         [y],
         "FullyConnectedOptions",
         fusedActivationFunction=ACTIVATIONS[pick.activation()],
+        quantizedBiasType=pick.choice([0, TYPES["int32"]]) if "int16" in weights else 0,
         keepNumDims=len(outer) > 1,
     )
     return m.finish()
@@ -36,3 +37,7 @@ def int4_case(pick: Pick) -> bytes:
 def int4_per_channel_cases(pick: Pick, again: Pick) -> tuple[bytes, bytes]:
     """The same weights as int4 and as int8; both picks give the same numbers."""
     return case(pick, "int4 per channel"), case(again, "int4 per channel expanded")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16 or int32")

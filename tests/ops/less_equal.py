@@ -9,3 +9,7 @@ from . import _compare
 
 def case(pick: Pick) -> bytes:
     return _compare.case(pick, "LESS_EQUAL", "LessEqualOptions")
+
+
+def integer_case(pick: Pick) -> bytes:
+    return _compare.integer_case(pick, "LESS_EQUAL", "LessEqualOptions")

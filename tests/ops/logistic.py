@@ -13,3 +13,10 @@ def case(pick: Pick) -> bytes:
     x, _ = _unary.any_scales(pick)
     y = {"scale": 1 / 256, "zero_point": -128}
     return _unary.case("LOGISTIC", _unary.shape(pick), x, y)
+
+
+def int16_case(pick: Pick) -> bytes:
+    """Scales of powers of two, which are exact where they suit the table, and any others."""
+    scale = pick.choice([2.0**-12, 2.0**-11, 2.0**-10, pick.scale() / 100, pick.scale()])
+    x, y = _unary.short(scale), _unary.short(2.0**-15)
+    return _unary.case("LOGISTIC", _unary.shape(pick), x, y)

@@ -9,3 +9,7 @@ from . import _pool
 
 def case(pick: Pick) -> bytes:
     return _pool.case(pick, "MAX_POOL_2D")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return _pool.case(pick, "MAX_POOL_2D", "int16")

@@ -13,3 +13,11 @@ def case(pick: Pick) -> bytes:
 
 def integer_case(pick: Pick) -> bytes:
     return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.integers)
+
+
+def int16_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.one_short_scale)
+
+
+def int64_case(pick: Pick) -> bytes:
+    return _binary.case(pick, "MAXIMUM", "MaximumMinimumOptions", _binary.longs)

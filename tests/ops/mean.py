@@ -9,3 +9,7 @@ from . import _reduce
 
 def case(pick: Pick) -> bytes:
     return _reduce.case(pick, "MEAN")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return _reduce.case(pick, "MEAN", "int16")

@@ -8,16 +8,16 @@ from tests.modelfile import ModelFile
 from tests.pick import Pick
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, dtype: str = "int8") -> bytes:
     shape = [pick.choice([1, 1, 2]), pick.integer(1, 4), pick.integer(1, 4), pick.integer(1, 6)]
     shape = shape[pick.choice([0, 0, 1, 2, 3]) :]
     slopes = [pick.choice([1, d]) for d in shape[1:-1]] + shape[-1:]
     m = ModelFile()
-    if pick.integer(0, 3):
+    if dtype == "int16" or pick.integer(0, 3):
         scale = pick.scale()
-        x = m.input(shape, scale=scale, zero_point=pick.zero_point())
+        x = m.input(shape, dtype=dtype, scale=scale, zero_point=pick.zero_point())
         kind = {"scale": pick.scale(), "zero_point": pick.zero_point()}
-        y_kind = {"scale": scale * pick.factor(), "zero_point": pick.zero_point()}
+        y_kind = {"dtype": dtype, "scale": scale * pick.factor(), "zero_point": pick.zero_point()}
         data = pick.rng().integers(-128, 128, slopes).astype(np.int8)
     else:
         x = m.input(shape, dtype="float32")
@@ -26,3 +26,7 @@ def case(pick: Pick) -> bytes:
     y = m.output(shape, **y_kind)
     m.op("PRELU", [x, m.constant(data, **kind)], [y])
     return m.finish()
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16")

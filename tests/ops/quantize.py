@@ -17,3 +17,25 @@ def case(pick: Pick) -> bytes:
     y = m.output(shape, scale=scale, zero_point=pick.zero_point())
     m.op("QUANTIZE", [x], [y], "QuantizeOptions")
     return m.finish()
+
+
+PAIRS = (
+    *(("float32", "int16"), ("int8", "int16"), ("int8", "int32"), ("int16", "int8")),
+    *(("int16", "int16"), ("int16", "int32"), ("int32", "int8"), ("int32", "int16")),
+)
+_SIZES = {"int8": 1.0, "int16": 2.0**-8, "int32": 2.0**-24}
+
+
+def int16_case(pick: Pick) -> bytes:
+    """All pairs of types with int16 or int32; scales in which most values fit."""
+    kinds = pick.choice(PAIRS)
+    scale = pick.scale()
+    quants: list[dict[str, object]] = []
+    for kind in kinds:
+        zero = pick.zero_point() if kind == "int8" else pick.choice([0, pick.integer(-99, 99)])
+        quants.append({"scale": scale * pick.factor() * _SIZES.get(kind, 1), "zero_point": zero})
+    m = ModelFile()
+    shape = [pick.integer(1, 5) for _ in range(pick.integer(1, 4))]
+    x = m.input(shape, dtype=kinds[0], **({} if kinds[0] == "float32" else quants[0]))
+    m.op("QUANTIZE", [x], [m.output(shape, dtype=kinds[1], **quants[1])], "QuantizeOptions")
+    return m.finish()

@@ -20,3 +20,8 @@ def case(pick: Pick) -> bytes:
     y = m.output(shape, scale=scale, zero_point=zero_point)
     m.op("RELU6", [x], [y])
     return m.finish()
+
+
+def int16_case(pick: Pick) -> bytes:
+    kind = _unary.short(6.0 / pick.integer(30, 32700))
+    return _unary.case("RELU6", _unary.shape(pick), kind, kind)

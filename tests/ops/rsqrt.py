@@ -15,3 +15,10 @@ def case(pick: Pick) -> bytes:
         x = {"scale": scale, "zero_point": zero_point, "name": "below_128"}
         y = {"scale": scale**-0.5 * pick.factor() / 40, "zero_point": pick.zero_point()}
     return _unary.case("RSQRT", _unary.shape(pick), x, y)
+
+
+def int16_case(pick: Pick) -> bytes:
+    scale = pick.scale()
+    x = {**_unary.short(scale), "name": "below_32768"}
+    y = _unary.short(scale**-0.5 * pick.factor() / 4000)
+    return _unary.case("RSQRT", _unary.shape(pick), x, y)

@@ -9,3 +9,7 @@ from . import _reduce
 
 def case(pick: Pick) -> bytes:
     return _reduce.case(pick, "SUM")
+
+
+def int16_case(pick: Pick) -> bytes:
+    return _reduce.case(pick, "SUM", "int16")

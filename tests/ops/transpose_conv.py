@@ -10,19 +10,18 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, weights: str = "int8") -> bytes:
     g = _shared.window(pick, dilated=False)
     in_c, out_c, batch = pick.integer(1, 6), pick.integer(1, 6), pick.choice([1, 1, 2])
     m = ModelFile()
-    quant = {"scale": pick.scale(), "zero_point": pick.zero_point()}
-    x = m.input((batch, *g["out"], in_c), **quant)
     taps = g["kernel"][0] * g["kernel"][1] * in_c
-    (_, *weights), scale = _shared.weighted(pick, m, x, (out_c, *g["kernel"], in_c), 0, taps)
-    shape = (batch, *g["size"], out_c)
-    y = m.output(shape, scale=scale, zero_point=pick.zero_point())
+    x_shape, shape = (batch, *g["out"], in_c), (batch, *g["size"], out_c)
+    (x, *weighted), y = _shared.layer(
+        pick, m, x_shape, (out_c, *g["kernel"], in_c), shape, 0, taps, weights
+    )
     m.op(
         "TRANSPOSE_CONV",
-        [m.constant(np.array(shape, np.int32)), weights[0], x, *weights[1:]],
+        [m.constant(np.array(shape, np.int32)), weighted[0], x, *weighted[1:]],
         [y],
         "TransposeConvOptions",
         padding=g["padding"],
@@ -31,3 +30,7 @@ def case(pick: Pick) -> bytes:
         fusedActivationFunction=ACTIVATIONS[pick.activation()],
     )
     return m.finish()
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16 or int16")

@@ -8,27 +8,30 @@ from tests.modelfile import ModelFile
 from tests.pick import Pick
 
 
-def case(pick: Pick) -> bytes:
+def case(pick: Pick, dtype: str = "int8") -> bytes:
     batches, steps = pick.choice([1, 1, 2]), pick.integer(1, 5)
     inputs, units, rng = pick.integer(1, 6), pick.integer(1, 6), pick.rng()
     by_time = bool(pick.integer(0, 1))
     lead = (steps, batches) if by_time else (batches, steps)
-    in_scale = pick.scale()
-    hidden_quant = {"scale": 2.0**-7, "zero_point": pick.choice([0, 0, pick.integer(-9, 9)])}
+    wide = dtype == "int16"
+    in_scale = pick.scale() / (256 if wide else 1)
+    zeros = pick.zero_point(), pick.choice([0, 0, pick.integer(-9, 9)])
+    hidden_quant = {"dtype": dtype, "scale": 2.0 ** (-15 if wide else -7), "zero_point": zeros[1]}
     if pick.integer(0, 1):
         hidden_quant["scale"] *= pick.factor()
     m = ModelFile()
-    x = m.input((*lead, inputs), scale=in_scale, zero_point=pick.zero_point())
+    x = m.input((*lead, inputs), dtype=dtype, scale=in_scale, zero_point=zeros[0])
     ins = [-1] * 24
     ins[0] = x
     for gate in range(4):
         # Gates that see from a little to a lot.
-        scale = pick.factor() / (in_scale * 60 * 70 * inputs**0.5)
+        scale = pick.factor() / (in_scale * (15000 if wide else 60) * 70 * inputs**0.5)
         data = rng.integers(-127, 128, (units, inputs)).astype(np.int8)
         ins[1 + gate] = m.constant(data, scale=scale)
         data = rng.integers(-127, 128, (units, units)).astype(np.int8)
         ins[5 + gate] = m.constant(data, scale=pick.factor() / (70 * units**0.5))
-        bias = rng.integers(-4000, 4000, units).astype(np.int32)
+        largest = 1000000 if wide else 4000
+        bias = rng.integers(-largest, largest, units).astype(np.int64 if wide else np.int32)
         ins[12 + gate] = m.constant(bias, scale=in_scale * scale)
     ins[18] = m.tensor((batches, units), variable=True, **hidden_quant)
     cell_scale = 2.0 ** -pick.integer(9, 15)
@@ -44,3 +47,7 @@ def case(pick: Pick) -> bytes:
         timeMajor=by_time,
     )
     return m.finish()
+
+
+def int16_case(pick: Pick) -> bytes:
+    return case(pick, "int16")

@@ -158,7 +158,7 @@ def activation_of(options: Table | None, number: int) -> str:
 def one_type(
     node: Node, graph: Graph, data: Sequence[int], inputs: int, types: Sequence[str]
 ) -> list[str]:
-    """Refusals unless inputs `data` and the outputs are all of one of `types`, int8 with a scale.
+    """Refusals unless inputs `data` and the outputs are of one of `types`; int8, int16 have scales.
 
     The node must have at least `inputs` inputs and one output.
     """
@@ -171,7 +171,7 @@ def one_type(
     if strange:
         has = " or ".join(types)
         return [f"it works on {', '.join(strange)}; the engine has {has} for this operator"]
-    if found == {"int8"} and any(t.quant is None or t.quant.per_channel for t in tensors):
+    if found <= {"int8", "int16"} and any(t.quant is None or t.quant.per_channel for t in tensors):
         return ["an input or output has no per-tensor scale"]
     return []
 

@@ -19,13 +19,20 @@ _ANSWERS = {
 }
 
 
+def _types(name: str) -> tuple[str, ...]:
+    """What it compares, as in TFLite-Micro."""
+    plain = ("bool",) if name in ("EQUAL", "NOT_EQUAL") else ()
+    return (*_broadcast.INT8_OR_FLOAT, "int32", "int64", *plain)
+
+
 def _check(node: Node, graph: Graph) -> list[str]:
     if len(node.inputs) != 2 or None in node.inputs or len(node.outputs) != 1:
         return ["it has the wrong number of inputs or outputs"]
     a, b, y = _broadcast.tensors(node, graph)
-    if a.dtype != b.dtype or a.dtype.name not in _broadcast.INT8_OR_FLOAT or y.dtype != np.bool_:
+    types = _types(node.op)
+    if a.dtype != b.dtype or a.dtype.name not in types or y.dtype != np.bool_:
         kinds = f"{a.dtype.name} with {b.dtype.name}, giving {y.dtype.name}"
-        return [f"it compares {kinds}; the engine has int8 or float32, giving bool"]
+        return [f"it compares {kinds}; the engine has {' or '.join(types)}, giving bool"]
     if a.dtype == np.int8:
         if any(t.quant is None or t.quant.per_channel for t in (a, b)):
             return ["an input has no per-tensor scale"]
@@ -41,6 +48,10 @@ def _lower(node: Node, graph: Graph) -> Call:
     if _broadcast.is_float(node, graph):
         return _broadcast.call("compare_f32", node, graph, {**answers, "unordered": unordered})
     a, b, _ = _broadcast.tensors(node, graph)
+    if a.dtype != np.int8:
+        return _broadcast.call(
+            "compare_integers", node, graph, {"bytes": a.dtype.itemsize, **answers}
+        )
     m1, s1 = multiplier_shift(a.scale)
     m2, s2 = multiplier_shift(b.scale)
     params = {
@@ -55,15 +66,20 @@ def _lower(node: Node, graph: Graph) -> Call:
     return _broadcast.call("compare_s8", node, graph, params)
 
 
+def _more(name: str) -> str:
+    return ", ".join(_types(name)[2:])
+
+
 def add(name: str, options: int, resolver: str) -> None:
     """Register one comparison."""
     register(
         Op(
             name,
             _check,
-            (Kernel("compare_s8 / compare_f32", _lower),),
+            (Kernel("compare_s8 / compare_f32 / compare_integers", _lower),),
             options=options,
             resolver=resolver,
-            doc="int8 of scales below 1, or float32; broadcasting over at most four dimensions",
+            doc=f"int8 of scales below 1, {_more(name)} or float32; broadcasting over at most four "
+            "dimensions",
         )
     )

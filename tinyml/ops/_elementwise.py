@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
-from ..quant import float_range, round_half_away
+from ..quant import float_range, multiplier_shift, round_half_away
 from . import Call, Kernel, Op, Window, one_type, operand, register
 
 # The results for the inputs -128 to 127 of tensors of certain scales.
 TableOf = Callable[[Node, Tensor, Tensor], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Short:
+    """The int16 form of such an operator: the name of its kernel, its call, and its refusals."""
+
+    kernel: str
+    lower: Callable[[Node, Tensor, Tensor], Call]
+    refuse: Callable[[Node, Tensor, Tensor], list[str]] = lambda node, x, y: []
 
 
 def same_shape(node: Node, graph: Graph) -> list[str]:
@@ -40,6 +49,20 @@ def rows_of(x: Tensor, y: Tensor, kernel: str, params: Mapping[str, int | float]
 def clamp_f32(activation: str, x: Tensor, y: Tensor) -> Call:
     low, high = float_range(activation)
     return rows_of(x, y, "clamp_f32", {"act_min": low, "act_max": high})
+
+
+def requantize(x: Tensor, y: Tensor, bounds: Mapping[str, int]) -> Call:
+    """Integers of any size and scale as others, within `act_min` and `act_max`."""
+    multiplier, shift = multiplier_shift(x.scale / y.scale)
+    params = {
+        "from": x.dtype.itemsize,
+        "to": y.dtype.itemsize,
+        "in_zero": x.zero_point,
+        "out_zero": y.zero_point,
+        "multiplier": multiplier,
+        "shift": shift,
+    }
+    return rows_of(x, y, "requantize", {**params, **bounds})
 
 
 def lookup(x: Tensor, y: Tensor, table: Sequence[int]) -> Call:
@@ -73,6 +96,7 @@ def add(
     kernel: str,
     table: TableOf | None = None,
     *,
+    short: Short | None = None,
     read: Callable[[Table | None], Any] = lambda options: None,
     options: int = 0,
     resolver: str = "",
@@ -82,14 +106,17 @@ def add(
 ) -> None:
     """Register a function of one tensor: int8 by its table, if any, and float32 by its kernel.
 
+    `short` is its int16 form, if any.
     `refuse` gives refusals of the int8 form.
     """
-    types = ("int8", "float32") if table else ("float32",)
+    types = ("int8",) * (table is not None) + ("int16",) * (short is not None) + ("float32",)
 
     def check(node: Node, graph: Graph) -> list[str]:
         refusals = one_type(node, graph, [0], 1, types) or same_shape(node, graph)
         x, y = operand(node, graph, 0), graph.outs(node)[0]
-        return refusals or (refuse(node, x, y) if x.dtype == np.int8 else [])
+        if refusals or x.dtype == np.float32:
+            return refusals
+        return short.refuse(node, x, y) if short and x.dtype == np.int16 else refuse(node, x, y)
 
     def lower(node: Node, graph: Graph) -> Call:
         x, y = operand(node, graph, 0), graph.outs(node)[0]
@@ -97,14 +124,22 @@ def add(
             return lookup(x, y, table(node, x, y))
         return rows_of(x, y, kernel, params(node))
 
+    def lower_int16(node: Node, graph: Graph) -> Call:
+        assert short is not None
+        return short.lower(node, operand(node, graph, 0), graph.outs(node)[0])
+
+    shorts = (Kernel(short.kernel, lower_int16, dtype="int16"),) if short else ()
     register(
         Op(
             name,
             check,
-            (Kernel(f"lookup_s8 / {kernel}" if table else kernel, lower),),
+            (
+                *shorts,
+                Kernel(f"lookup_s8 / {kernel}" if table else kernel, lower),
+            ),
             read,
             options=options,
             resolver=resolver,
-            doc=doc or " or ".join(types),
+            doc=doc or ", ".join(types[:-1]) + " or " * (len(types) > 1) + types[-1],
         )
     )

@@ -30,14 +30,18 @@ def read(o: Table | None) -> Attrs:
     )
 
 
-def check(node: Node, graph: Graph, types: Sequence[str] = ("int8", "float32")) -> list[str]:
+def check(
+    node: Node, graph: Graph, types: Sequence[str] = ("int8", "int16", "float32")
+) -> list[str]:
     refusals = one_type(node, graph, [0], 1, types)
     if refusals:
         return refusals
     x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
     # TFLite-Micro compares the scales the same way.
-    if x.dtype == np.int8 and (abs(x.scale - y.scale) > 1e-6 or x.zero_point != y.zero_point):
+    if x.dtype != np.float32 and (abs(x.scale - y.scale) > 1e-6 or x.zero_point != y.zero_point):
         return ["its input and output have different scales"]
+    if x.dtype == np.int16 and a.kernel[0] * a.kernel[1] > 1 << 16:
+        return ["its window has more than 65536 values, which a 32-bit sum cannot hold"]
     refusals = _window.window_refusals(x, y, a.kernel, a.stride, (1, 1), a.same)
     if not refusals and x.shape[3] != y.shape[3]:
         return ["its input and output have different numbers of channels"]
@@ -48,8 +52,11 @@ def call(kernel: str, node: Node, graph: Graph) -> Call:
     x, y, a = operand(node, graph, 0), graph.outs(node)[0], node.attrs
     g = _window.geometry(x, y, a.kernel, a.stride, (1, 1), a.same)
     bounds: Mapping[str, int | float] = _window.float_bounds(a.activation)
-    if x.dtype == np.int8:
-        low, high = activation_range(a.activation, y.scale, y.zero_point)
+    if x.dtype != np.float32:
+        limits = np.iinfo(x.dtype)
+        low, high = activation_range(
+            a.activation, y.scale, y.zero_point, int(limits.min), int(limits.max)
+        )
         bounds = {"act_min": low, "act_max": high}
     return Call(
         kernel,

@@ -53,6 +53,16 @@ def check(node: Node, graph: Graph, types: Sequence[str] = ("int8", "float32")) 
     return []
 
 
+def check_sum(node: Node, graph: Graph) -> list[str]:
+    """The same for operators that add up, int16 as well."""
+    refusals = check(node, graph, ("int8", "int16", "float32"))
+    if not refusals and operand(node, graph, 0).dtype == np.int16:
+        count = math.prod(extents(node, graph)[1])
+        if count > 1 << 16:
+            return [f"it adds {count} int16 values; the accumulator holds 65536"]
+    return refusals
+
+
 def call(kernel: str, node: Node, graph: Graph, params: Mapping[str, int | float]) -> Call:
     x, y = operand(node, graph, 0), graph.outs(node)[0]
     kept, gone = extents(node, graph)

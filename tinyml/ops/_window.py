@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,10 +89,13 @@ def window_refusals(
     return []
 
 
-def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
+def weights_refusals(
+    node: Node, graph: Graph, axis: int, biases: Sequence[str] = ("int64",)
+) -> list[str]:
     """Refusals unless inputs 1 and 2 are constant weights, and a bias or none, to suit input 0.
 
-    To int8 belong int8 weights and an int32 bias, to float32 both in float32.
+    To int8 belong int8 weights and an int32 bias, to int16 int8 weights and an int64 bias, or one
+    of the types in `biases`; to float32 both in float32.
     """
     ins = graph.ins(node)
     weights, bias = ins[1], ins[2] if len(ins) > 2 else None
@@ -102,7 +106,7 @@ def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
     if ins[0] is not None and ins[0].dtype == np.float32:
         if weights.dtype != np.float32:
             return [f"its weights are {weights.dtype.name} where its input is float32"]
-        return _bias_refusals(bias, "float32", weights.shape[axis])
+        return _bias_refusals(bias, ("float32",), weights.shape[axis])
     if weights.dtype != np.int8:
         return [f"its weights are {weights.dtype.name}; the engine has int8 weights"]
     if weights.packed and (ins[0] is None or ins[0].dtype != np.int8):
@@ -112,12 +116,18 @@ def weights_refusals(node: Node, graph: Graph, axis: int) -> list[str]:
         return ["its weights are not quantised symmetrically (zero point 0)"]
     if quant.per_channel and (quant.axis != axis or len(quant.scale) != weights.shape[axis]):
         return [f"its weights have scales along axis {quant.axis}; it needs axis {axis}"]
-    return _bias_refusals(bias, "int32", weights.shape[axis])
+    kinds = biases if ins[0] is not None and ins[0].dtype == np.int16 else ("int32",)
+    return _bias_refusals(bias, kinds, weights.shape[axis])
 
 
-def _bias_refusals(bias: Tensor | None, kind: str, count: int) -> list[str]:
-    if bias is not None and (bias.data is None or bias.dtype != kind or bias.count != count):
-        return [f"its bias is not a constant of {count} {kind} values"]
+def _bias_refusals(bias: Tensor | None, kinds: Sequence[str], count: int) -> list[str]:
+    if bias is None:
+        return []
+    if bias.data is None or bias.dtype.name not in kinds or bias.count != count:
+        return [f"its bias is not a constant of {count} {' or '.join(kinds)} values"]
+    # 64-bit sums are scaled by 15 bits, which leaves them 48.
+    if bias.dtype == np.int64 and (np.abs(bias.data >> 1) >= 1 << 45).any():
+        return ["its bias has values beyond 46 bits"]
     return []
 
 

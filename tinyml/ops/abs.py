@@ -1,10 +1,10 @@
-"""ABS: int8 through a table, or float32."""
+"""ABS: int8 through a table, int16 or float32."""
 
 from __future__ import annotations
 
 from ..graph import Node, Tensor
 from ..quant import multiplier_shift, rescale
-from . import _elementwise
+from . import Call, _elementwise, _int16
 
 
 def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
@@ -15,4 +15,21 @@ def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
     return [size + y.zero_point for size in sizes]
 
 
-_elementwise.add("ABS", "abs_f32", _table, options=78, resolver="AddAbs")
+def _lower_int16(node: Node, x: Tensor, y: Tensor) -> Call:
+    multiplier, shift = multiplier_shift(x.scale / y.scale)
+    params = {"rescale": int(x.scale != y.scale), "multiplier": multiplier, "shift": shift}
+    return _elementwise.rows_of(x, y, "abs_s16", params)
+
+
+def _refuse_int16(node: Node, x: Tensor, y: Tensor) -> list[str]:
+    return _int16.zero_refusals(x, y)
+
+
+_elementwise.add(
+    "ABS",
+    "abs_f32",
+    _table,
+    short=_elementwise.Short("abs_s16", _lower_int16, _refuse_int16),
+    options=78,
+    resolver="AddAbs",
+)

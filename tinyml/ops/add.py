@@ -1,4 +1,4 @@
-"""ADD: int8 or float32, with broadcasting over at most four dimensions."""
+"""ADD: int8, int16, int32 or float32, with broadcasting over at most four dimensions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from . import (
     _blocked,
     _broadcast,
     _dsp,
+    _int16,
     _integers,
     _mve,
     activation_refusal,
@@ -21,7 +22,7 @@ _LEFT_SHIFT = 20
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    refusals = _broadcast.check(node, graph, _integers.TYPES_16)
     if not refusals and _integers.is_integer(node, graph):
         return _integers.refusals(node, graph)
     return refusals or activation_refusal(node.attrs.activation)
@@ -60,6 +61,7 @@ register(
         check,
         (
             _integers.kernel(),
+            _int16.sum_kernel("add_s16"),
             _mve.add_kernel(lower),
             _dsp.add_kernel(lower),
             *_blocked.add_kernels(lower),
@@ -68,6 +70,6 @@ register(
         _broadcast.read,
         options=11,
         resolver="AddAdd",
-        doc="int8, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
     )
 )

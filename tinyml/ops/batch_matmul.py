@@ -1,4 +1,4 @@
-"""BATCH_MATMUL: int8 or float32, two to five dimensions, either operand transposed."""
+"""BATCH_MATMUL: int8, int16 or float32, two to five dimensions, either operand transposed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
-from ..quant import multiplier_shift
-from . import Call, Kernel, Op, _broadcast, field_of, one_type, operand, register
+from ..quant import multiplier_shift, short_multiplier
+from . import Call, Kernel, Op, _broadcast, _int16, field_of, one_type, operand, register
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,13 @@ def _matrix(t: Tensor, transposed: bool) -> tuple[int, int]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = one_type(node, graph, [0, 1], 2, ("int8", "float32"))
+    refusals = one_type(node, graph, [0, 1], 2, ("int8", "int16", "float32"))
+    refusals = refusals or _int16.zero_refusals(*_broadcast.tensors(node, graph))
     if refusals:
         return refusals
     a, b, y = _broadcast.tensors(node, graph)
+    if a.dtype == np.int16 and a.scale * b.scale / y.scale >= 128:
+        return ["its scales multiply 64-bit sums by 128 or more"]
     if not all(2 <= len(t.shape) <= 5 for t in (a, b, y)):
         return ["its operands do not have two to five dimensions"]
     rows, depth = _matrix(a, node.attrs.transpose_a)
@@ -79,7 +82,10 @@ def lower(node: Node, graph: Graph) -> Call:
     if not _broadcast.is_float(node, graph):
         kernel = "batch_matmul_s8"
         multiplier, shift = multiplier_shift(a.scale * b.scale / y.scale)
-        params |= {**_broadcast.zeros(a, b, y), "multiplier": multiplier, "shift": shift}
+        zeros = _broadcast.zeros(a, b, y)
+        if a.dtype == np.int16:
+            kernel, multiplier, zeros = "batch_matmul_s16", short_multiplier(multiplier), {}
+        params |= {**zeros, "multiplier": multiplier, "shift": shift}
     return Call(kernel, (a.name, b.name), (y.name,), rows=1, params=params)
 
 
@@ -92,11 +98,11 @@ register(
     Op(
         "BATCH_MATMUL",
         check,
-        (Kernel("batch_matmul_s8 / batch_matmul_f32", lower),),
+        (Kernel("batch_matmul_s8 / batch_matmul_s16 / batch_matmul_f32", lower),),
         read,
         options=101,
         macs=macs,
         resolver="AddBatchMatMul",
-        doc="int8 or float32; two to five dimensions, broadcast; either operand transposed",
+        doc="int8, int16 or float32; two to five dimensions, broadcast; either operand transposed",
     )
 )

@@ -1,4 +1,4 @@
-"""CONV_2D: int8 or float32, weights per tensor or per channel, dilation, groups."""
+"""CONV_2D: int8, int16 or float32, weights per tensor or per channel, dilation, groups."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from . import (
     _blocked,
     _dsp,
     _int4,
+    _int16,
     _mve,
     _window,
     activation_of,
@@ -31,6 +32,7 @@ class Attrs:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     activation: str
+    bias_type: int = 0  # of a bias that is left out
     pads: tuple[int, int] | None = None  # rows and columns before the image, where not as SAME
 
 
@@ -43,6 +45,7 @@ def read(o: Table | None) -> Attrs:
             field_of(o, 4, "dilation_w_factor", "i", 1),
         ),
         activation=activation_of(o, 3),
+        bias_type=field_of(o, 6, "quantized_bias_type", "b"),
     )
 
 
@@ -51,8 +54,9 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
-    refusals = refusals or _window.weights_refusals(node, graph, 0)
+    refusals = one_type(node, graph, [0], 2, ("int8", "int16", "float32"))
+    refusals = refusals or _window.weights_refusals(node, graph, 0, ("int32", "int64"))
+    refusals = refusals or _int16.layer_refusals(node, graph)
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -135,6 +139,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            _int16.kernel("conv2d_s16", lower),
             _int4.conv_kernel(lower),
             *_mve.conv_kernels(lower),
             *_dsp.conv_kernels(lower),
@@ -145,8 +150,7 @@ register(
         options=1,
         macs=macs,
         resolver="AddConv2D",
-        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
-        "per channel; "
-        "dilation; groups",
+        doc="int8, int16 or float32; constant weights of that type, int4 to int8, int8 to int16, "
+        "these per tensor or per channel; dilation; groups",
     )
 )

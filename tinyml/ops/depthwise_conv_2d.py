@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D: int8, any depth multiplier, dilation."""
+"""DEPTHWISE_CONV_2D: int8, int16 or float32, any depth multiplier, dilation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from . import (
     _blocked,
     _dsp,
     _int4,
+    _int16,
     _mve,
     _window,
     activation_of,
@@ -53,7 +54,7 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
+    refusals = one_type(node, graph, [0], 2, ("int8", "int16", "float32"))
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -68,6 +69,7 @@ def check(node: Node, graph: Graph) -> list[str]:
     kernel = w.shape[1], w.shape[2]
     return (
         _window.weights_refusals(node, graph, 3)
+        or _int16.layer_refusals(node, graph)
         or _window.window_refusals(x, y, kernel, a.stride, a.dilation, a.same)
         or activation_refusal(a.activation)
     )
@@ -139,6 +141,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            _int16.kernel("depthwise_conv2d_s16", lower),
             _int4.depthwise_kernel(lower),
             _mve.depthwise_kernel(lower),
             *_dsp.depthwise_kernels(lower),
@@ -149,8 +152,7 @@ register(
         options=2,
         macs=macs,
         resolver="AddDepthwiseConv2D",
-        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
-        "per channel; "
-        "depth multiplier; dilation",
+        doc="int8, int16 or float32; constant weights of that type, int4 to int8, int8 to int16, "
+        "these per tensor or per channel; depth multiplier; dilation",
     )
 )

@@ -1,4 +1,4 @@
-"""DIV: int8 or float32, with broadcasting over at most four dimensions."""
+"""DIV: int8, int32 or float32, with broadcasting over at most four dimensions."""
 
 from __future__ import annotations
 

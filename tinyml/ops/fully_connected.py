@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED: int8 or float32, weights per tensor or per channel, inputs of any rank."""
+"""FULLY_CONNECTED: int8, int16 or float32; weights per tensor or per channel."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from . import (
     _blocked,
     _dsp,
     _int4,
+    _int16,
     _mve,
     _window,
     activation_of,
@@ -31,10 +32,15 @@ from . import (
 class Attrs:
     activation: str
     weights_format: int
+    bias_type: int = 0  # of a bias that is left out
 
 
 def read(o: Table | None) -> Attrs:
-    return Attrs(activation_of(o, 0), field_of(o, 1, "weights_format", "b"))
+    return Attrs(
+        activation_of(o, 0),
+        field_of(o, 1, "weights_format", "b"),
+        field_of(o, 4, "quantized_bias_type", "b"),
+    )
 
 
 def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
@@ -42,8 +48,9 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = one_type(node, graph, [0], 2, ("int8", "float32"))
-    refusals = refusals or _window.weights_refusals(node, graph, 0)
+    refusals = one_type(node, graph, [0], 2, ("int8", "int16", "float32"))
+    refusals = refusals or _window.weights_refusals(node, graph, 0, ("int32", "int64"))
+    refusals = refusals or _int16.layer_refusals(node, graph)
     if refusals:
         return refusals
     x, w, y = _tensors(node, graph)
@@ -121,6 +128,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _int16.kernel("fully_connected_s16", lower),
             _int4.dense_kernel(lower),
             _mve.dense_kernel(lower),
             _dsp.dense_as_conv_kernel(lower),
@@ -132,8 +140,7 @@ register(
         options=8,
         macs=macs,
         resolver="AddFullyConnected",
-        doc="int8 or float32; constant weights of that type, or int4 to int8, these per tensor or "
-        "per channel; "
-        "input of any rank",
+        doc="int8, int16 or float32; constant weights of that type, int4 to int8, int8 to int16, "
+        "these per tensor or per channel; input of any rank",
     )
 )

@@ -1,4 +1,4 @@
-"""MAX_POOL_2D: int8 or float32."""
+"""MAX_POOL_2D: int8, int16 or float32."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from . import Call, Kernel, Op, _mve, _pool, register
 
 def lower_f32(node: Node, graph: Graph) -> Call:
     return _pool.call("max_pool2d_f32", node, graph)
+
+
+def lower_s16(node: Node, graph: Graph) -> Call:
+    return _pool.call("max_pool2d_s16", node, graph)
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -20,12 +24,13 @@ register(
         _pool.check,
         (
             Kernel("max_pool2d_f32", lower_f32, dtype="float32"),
+            Kernel("max_pool2d_s16", lower_s16, dtype="int16"),
             _mve.max_pool_kernel(lower),
             Kernel("max_pool2d_s8", lower),
         ),
         _pool.read,
         options=5,
         resolver="AddMaxPool2D",
-        doc="int8 of one scale, or float32",
+        doc="int8 or int16 of one scale, or float32",
     )
 )

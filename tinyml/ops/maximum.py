@@ -1,4 +1,4 @@
-"""MAXIMUM: int8 of one scale, or float32, with broadcasting over at most four dimensions."""
+"""MAXIMUM of two tensors, with broadcasting over at most four dimensions."""
 
 from . import _extreme
 

@@ -1,4 +1,4 @@
-"""MEAN: int8 or float32, over any axes."""
+"""MEAN: int8, int16 or float32, over any axes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def lower(node: Node, graph: Graph) -> Call:
     # 1/count goes into the multiplier, with the clamps TFLite-Micro has.
     extra = min(count.bit_length() - 1, 32, 31 + shift)
     return _reduce.call(
-        "mean_s8",
+        "mean_s16" if x.dtype == np.int16 else "mean_s8",
         node,
         graph,
         {
@@ -36,10 +36,10 @@ def lower(node: Node, graph: Graph) -> Call:
 register(
     Op(
         "MEAN",
-        _reduce.check,
-        (Kernel("mean_s8 / mean_f32", lower),),
+        _reduce.check_sum,
+        (Kernel("mean_s8 / mean_s16 / mean_f32", lower),),
         options=27,
         resolver="AddMean",
-        doc="int8 or float32; any constant axes",
+        doc="int8, int16 or float32; any constant axes",
     )
 )

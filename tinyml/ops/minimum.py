@@ -1,4 +1,4 @@
-"""MINIMUM: int8 of one scale, or float32, with broadcasting over at most four dimensions."""
+"""MINIMUM of two tensors, with broadcasting over at most four dimensions."""
 
 from . import _extreme
 

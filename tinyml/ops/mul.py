@@ -1,16 +1,17 @@
-"""MUL: int8 or float32, with broadcasting over at most four dimensions."""
+"""MUL: int8, int16, int32 or float32, with broadcasting over at most four dimensions."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, _integers, activation_refusal, register
+from . import Call, Kernel, Op, _broadcast, _int16, _integers, activation_refusal, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    refusals = _broadcast.check(node, graph, _integers.TYPES_16)
     if not refusals and _integers.is_integer(node, graph):
         return _integers.refusals(node, graph)
+    refusals = refusals or _int16.zero_refusals(*_broadcast.tensors(node, graph))
     return refusals or activation_refusal(node.attrs.activation)
 
 
@@ -38,10 +39,14 @@ register(
     Op(
         "MUL",
         check,
-        (_integers.kernel(), Kernel("mul_s8 / mul_f32", lower)),
+        (
+            _integers.kernel(),
+            _int16.product_kernel(),
+            Kernel("mul_s8 / mul_f32", lower),
+        ),
         _broadcast.read,
         options=21,
         resolver="AddMul",
-        doc="int8, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
     )
 )

@@ -1,4 +1,4 @@
-"""QUANTIZE: float32 to int8, and int8 to int8 of another scale."""
+"""QUANTIZE: float32 to int8 or int16, and integers to others of another scale."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from ..graph import Graph, Node
 from ..quant import multiplier_shift
 from . import Call, Kernel, Op, _elementwise, _mve, operand, register
 
+_PAIRS = {
+    *(("float32", kind) for kind in ("int8", "int16")),
+    *(("int8", kind) for kind in ("int8", "int16", "int32")),
+    *(("int16", kind) for kind in ("int8", "int16", "int32")),
+    *(("int32", kind) for kind in ("int8", "int16")),
+}
+
 
 def check(node: Node, graph: Graph) -> list[str]:
     if len(node.inputs) != 1 or node.inputs[0] is None or len(node.outputs) != 1:
         return ["it has the wrong number of inputs or outputs"]
     x, y = operand(node, graph, 0), graph.outs(node)[0]
-    if x.dtype not in (np.int8, np.float32) or y.dtype != np.int8:
+    if (x.dtype.name, y.dtype.name) not in _PAIRS:
         kinds = f"{x.dtype.name} into {y.dtype.name}"
-        return [f"it turns {kinds}; the engine makes int8 of float32 or int8"]
-    if any(t.quant is None or t.quant.per_channel for t in (x, y) if t.dtype == np.int8):
+        return [f"it turns {kinds}; the engine has float32 or integers to int8, int16 or int32"]
+    if any(t.quant is None or t.quant.per_channel for t in (x, y) if t.dtype != np.float32):
         return ["an input or output has no per-tensor scale"]
     return _elementwise.same_shape(node, graph)
 
@@ -25,7 +32,12 @@ def lower(node: Node, graph: Graph) -> Call:
     x, y = operand(node, graph, 0), graph.outs(node)[0]
     if x.dtype == np.float32:
         params: dict[str, int | float] = {"scale": y.scale, "zero_point": y.zero_point}
-        return _elementwise.rows_of(x, y, "quantize_f32_s8", params)
+        kernel = "quantize_f32_s16" if y.dtype == np.int16 else "quantize_f32_s8"
+        return _elementwise.rows_of(x, y, kernel, params)
+    if x.dtype != np.int8 or y.dtype != np.int8:
+        limits = np.iinfo(y.dtype)
+        bounds = {"act_min": int(limits.min), "act_max": int(limits.max)}
+        return _elementwise.requantize(x, y, bounds)
     multiplier, shift = multiplier_shift(x.scale / y.scale)
     return _elementwise.rows_of(
         x,
@@ -48,10 +60,10 @@ register(
         check,
         (
             _mve.requantize_kernel(lower),
-            Kernel("quantize_f32_s8 / requantize_s8", lower),
+            Kernel("quantize_f32_s8 / quantize_f32_s16 / requantize_s8 / requantize", lower),
         ),
         options=89,
         resolver="AddQuantize",
-        doc="float32 or int8 to int8",
+        doc="float32, int8, int16 or int32 to int8 or int16; int8 or int16 to int32",
     )
 )

@@ -1,10 +1,10 @@
-"""RELU6 standing alone: int8, with rescaling, or float32."""
+"""RELU6 standing alone: int8 or int16, with rescaling, or float32."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from . import Call, Kernel, Op, _mve, register
-from .relu import KERNELS, check, rescale_and_clamp
+from .relu import KERNELS, check_wide, rescale_and_clamp
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -16,9 +16,13 @@ def lower(node: Node, graph: Graph) -> Call:
 register(
     Op(
         "RELU6",
-        check,
-        (_mve.requantize_kernel(lower), Kernel(KERNELS, lower)),
+        check_wide,
+        (
+            Kernel("requantize", lower, dtype="int16"),
+            _mve.requantize_kernel(lower),
+            Kernel(KERNELS, lower),
+        ),
         resolver="AddRelu6",
-        doc="int8 of any scales, or float32",
+        doc="int8 or int16 of any scales, or float32",
     )
 )

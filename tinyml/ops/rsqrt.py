@@ -1,4 +1,4 @@
-"""RSQRT: int8 through a table, or float32."""
+"""RSQRT: int8 through a table, int16 or float32."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ import numpy as np
 
 from ..graph import Node, Tensor
 from ..quant import inverse_square_root, multiplier_shift, rescale
-from . import _elementwise
+from . import Call, _elementwise, _int16
 
 _RAISE = 20  # bits kept below the point in between
 
 
-def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
+def _scale(x: Tensor, y: Tensor) -> tuple[int, int]:
     root = np.sqrt(np.float32(x.scale)) * np.float32(y.scale)
-    multiplier, shift = multiplier_shift(1.0 / float(root))
+    return multiplier_shift(1.0 / float(root))
+
+
+def _lower_int16(node: Node, x: Tensor, y: Tensor) -> Call:
+    multiplier, shift = _scale(x, y)
+    return _elementwise.rows_of(x, y, "rsqrt_s16", {"multiplier": multiplier, "shift": shift})
+
+
+def _refuse_int16(node: Node, x: Tensor, y: Tensor) -> list[str]:
+    return _int16.zero_refusals(x, y)
+
+
+def _table(node: Node, x: Tensor, y: Tensor) -> list[int]:
+    multiplier, shift = _scale(x, y)
 
     def value(v: int) -> int:
         # TFLite-Micro stops at values below 0; here they count as 0, the largest result.
@@ -30,6 +43,7 @@ _elementwise.add(
     "RSQRT",
     "rsqrt_f32",
     _table,
+    short=_elementwise.Short("rsqrt_s16", _lower_int16, _refuse_int16),
     resolver="AddRsqrt",
-    doc="int8 or float32; int8 values below 0 give the largest result",
+    doc="int8, int16 or float32; integers below 0 give the largest result",
 )

@@ -1,16 +1,19 @@
-"""SQUARED_DIFFERENCE: int8 or float32, with broadcasting over at most four dimensions."""
+"""SQUARED_DIFFERENCE of two tensors, with broadcasting over at most four dimensions."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import multiplier_shift
-from . import Call, Kernel, Op, _broadcast, register
+from . import Call, Kernel, Op, _broadcast, _int16, _integers, register
 
 _LEFT_SHIFT = 7
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    return _broadcast.check(node, graph)
+    refusals = _broadcast.check(node, graph, _integers.TYPES_16)
+    if not refusals and _integers.is_integer(node, graph):
+        return _integers.refusals(node, graph)
+    return refusals or _int16.zero_refusals(*_broadcast.tensors(node, graph))
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -41,9 +44,13 @@ register(
     Op(
         "SQUARED_DIFFERENCE",
         check,
-        (Kernel("squared_difference_s8 / squared_difference_f32", lower),),
+        (
+            _integers.kernel(),
+            _int16.squared_difference_kernel(),
+            Kernel("squared_difference_s8 / squared_difference_f32", lower),
+        ),
         options=76,
         resolver="AddSquaredDifference",
-        doc="int8 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
     )
 )

@@ -1,16 +1,16 @@
-"""SUB: int8 or float32, with broadcasting over at most four dimensions."""
+"""SUB: int8, int16, int32 or float32, with broadcasting over at most four dimensions."""
 
 from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, _integers, activation_refusal, register
+from . import Call, Kernel, Op, _broadcast, _int16, _integers, activation_refusal, register
 
 _LEFT_SHIFT = 20
 
 
 def check(node: Node, graph: Graph) -> list[str]:
-    refusals = _broadcast.check(node, graph, _integers.TYPES)
+    refusals = _broadcast.check(node, graph, _integers.TYPES_16)
     if not refusals and _integers.is_integer(node, graph):
         return _integers.refusals(node, graph)
     return refusals or activation_refusal(node.attrs.activation)
@@ -47,10 +47,14 @@ register(
     Op(
         "SUB",
         check,
-        (_integers.kernel(), Kernel("sub_s8 / sub_f32", lower)),
+        (
+            _integers.kernel(),
+            _int16.sum_kernel("sub_s16"),
+            Kernel("sub_s8 / sub_f32", lower),
+        ),
         _broadcast.read,
         options=28,
         resolver="AddSub",
-        doc="int8, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
     )
 )

@@ -1,4 +1,4 @@
-"""SUM: int8 or float32, over any axes: the kernels of MEAN, without the division."""
+"""SUM: int8, int16 or float32, over any axes: the kernels of MEAN, without the division."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lower(node: Node, graph: Graph) -> Call:
         return _reduce.call("mean_f32", node, graph, {"divisor": 1.0})
     multiplier, shift = multiplier_shift(x.scale / y.scale)
     return _reduce.call(
-        "mean_s8",
+        "mean_s16" if x.dtype == np.int16 else "mean_s8",
         node,
         graph,
         {
@@ -33,10 +33,10 @@ def lower(node: Node, graph: Graph) -> Call:
 register(
     Op(
         "SUM",
-        _reduce.check,
-        (Kernel("mean_s8 / mean_f32", lower),),
+        _reduce.check_sum,
+        (Kernel("mean_s8 / mean_s16 / mean_f32", lower),),
         options=27,
         resolver="AddSum",
-        doc="int8 or float32; any constant axes",
+        doc="int8, int16 or float32; any constant axes",
     )
 )

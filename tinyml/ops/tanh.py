@@ -1,4 +1,4 @@
-"""TANH: int8 through a table, or float32."""
+"""TANH: int8 or int16 through tables, or float32."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from ..graph import Node, Tensor
 from ..quant import multiplier_shift, rescale, rounding_shift_right, tanh
-from . import _elementwise
+from . import _elementwise, _sigmoid
 
 
 def _refuse(node: Node, x: Tensor, y: Tensor) -> list[str]:
@@ -31,7 +31,8 @@ _elementwise.add(
     "TANH",
     "tanh_f32",
     _table,
+    short=_sigmoid.short("tanh_s16", (0, 1)),
     resolver="AddTanh",
     refuse=_refuse,
-    doc="int8, output scale 1/128 and zero point 0; or float32",
+    doc="int8, output scale 1/128 and zero point 0; int16, output scale 1/32768; or float32",
 )

@@ -1,8 +1,10 @@
-"""TRANSPOSE_CONV: int8, weights per tensor or per channel."""
+"""TRANSPOSE_CONV: int8 or int16, weights per tensor or per channel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
@@ -11,11 +13,12 @@ from . import (
     Call,
     Kernel,
     Op,
+    _int16,
     _window,
     activation_of,
     activation_refusal,
     field_of,
-    int8_only,
+    one_type,
     operand,
     register,
 )
@@ -50,7 +53,9 @@ def check(node: Node, graph: Graph) -> list[str]:
     if len(node.inputs) not in (3, 4):
         return ["it has the wrong number of inputs or outputs"]
     conv = _as_convolution(node)
-    refusals = int8_only(conv, graph, [0], 2) or _window.weights_refusals(conv, graph, 0)
+    refusals = one_type(conv, graph, [0], 2, ("int8", "int16"))
+    refusals = refusals or _window.weights_refusals(conv, graph, 0, ("int16", "int64"))
+    refusals = refusals or _int16.layer_refusals(conv, graph)
     if refusals:
         return refusals
     (x, w, y), a = _tensors(conv, graph), node.attrs
@@ -71,7 +76,7 @@ def lower(node: Node, graph: Graph) -> Call:
     g = _window.geometry(y, x, (w.shape[1], w.shape[2]), a.stride, (1, 1), a.same)
     lo, hi = activation_range(a.activation, y.scale, y.zero_point)
     assert w.data is not None
-    return Call(
+    call = Call(
         "transpose_conv_s8",
         (x.name,),
         (y.name,),
@@ -90,6 +95,8 @@ def lower(node: Node, graph: Graph) -> Call:
             **_window.channel_scales(x, w, y, w.shape[0]),
         },
     )
+    is_int16 = x.dtype == np.int16
+    return _int16.call_of(call, "transpose_conv_s16", conv, graph) if is_int16 else call
 
 
 def macs(node: Node, graph: Graph) -> int:
@@ -101,11 +108,11 @@ register(
     Op(
         "TRANSPOSE_CONV",
         check,
-        (Kernel("transpose_conv_s8", lower),),
+        (Kernel("transpose_conv_s8 / transpose_conv_s16", lower),),
         read,
         options=49,
         macs=macs,
         resolver="AddTransposeConv",
-        doc="int8; constant int8 weights, per tensor or per channel",
+        doc="int8 or int16; constant int8 weights, per tensor or per channel",
     )
 )

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM: int8 with an int16 cell; hidden state and cell are variables."""
+"""UNIDIRECTIONAL_SEQUENCE_LSTM: int8 or int16; hidden state and int16 cell are variables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Array, Graph, Node, Tensor
-from ..quant import multiplier_shift, round_half_away
-from . import Call, Kernel, Op, activation_of, field_of, int8_only, operand, register
+from ..quant import multiplier_shift, round_half_away, short_multiplier
+from . import Call, Kernel, Op, _sigmoid, activation_of, field_of, one_type, operand, register
 
 # Input numbers, gates in the order input, forget, cell, output.
 _INPUT_WEIGHTS = (1, 2, 3, 4)
@@ -58,9 +58,12 @@ def check(node: Node, graph: Graph) -> list[str]:
     more = [i for i in range(_INPUTS) if i not in _NEEDED and node.inputs[i] is not None]
     if more:
         return ["it has peepholes, a projection or layer normalisation"]
-    refusals = int8_only(node, graph, [0, *_INPUT_WEIGHTS, *_HIDDEN_WEIGHTS, _HIDDEN], _INPUTS)
+    refusals = one_type(node, graph, [0, _HIDDEN], _INPUTS, ("int8", "int16"))
     if refusals:
         return refusals
+    weights = [operand(node, graph, i) for i in (*_INPUT_WEIGHTS, *_HIDDEN_WEIGHTS)]
+    if any(t.dtype != np.int8 or t.quant is None or t.quant.per_channel for t in weights):
+        return ["its weights are not int8 with one scale each"]
     if node.attrs.activation != "TANH":
         return [f"its activation is {node.attrs.activation}, not TANH"]
     return _state_refusals(node, graph) or _shape_refusals(node, graph)
@@ -97,23 +100,10 @@ def _shape_refusals(node: Node, graph: Graph) -> list[str]:
     fixed = [operand(node, graph, i) for i in (*_INPUT_WEIGHTS, *_HIDDEN_WEIGHTS, *_BIASES)]
     if any(t.data is None for t in fixed):
         return ["its weights are computed, not constant"]
-    if any(t.dtype != np.int32 for t in fixed[8:]) or any(t.zero_point for t in fixed[:8]):
-        return ["its biases are not int32 or its weights not symmetric"]
+    kind = "int64" if x.dtype == np.int16 else "int32"
+    if any(t.dtype != kind for t in fixed[8:]) or any(t.zero_point for t in fixed[:8]):
+        return [f"its biases are not {kind} or its weights not symmetric"]
     return []
-
-
-def sigmoid_table() -> Array:
-    """65536 / (1 + exp(-i / 24)) - 32768 for i = 0..255: TFLite's table for int16 sigmoid and tanh.
-
-    Each value lies above the curve by half of what a chord from one to the next lies below it,
-    which makes the error of linear interpolation least; the last one is 1.
-    """
-    values = []
-    for i in range(256):
-        s = 1 / (1 + math.exp(-i / 24))
-        curvature = s * (1 - s) * (1 - 2 * s)
-        values.append(round_half_away(65536 * (s - curvature / 24**2 / 16)) - 32768)
-    return np.array([*values[:255], 32767], np.int16)
 
 
 def _fixed(node: Node, graph: Graph, numbers: Sequence[int]) -> Array:
@@ -127,7 +117,10 @@ def _gate_scales(node: Node, graph: Graph) -> dict[str, Array]:
     for source, numbers in ((0, _INPUT_WEIGHTS), (_HIDDEN, _HIDDEN_WEIGHTS)):
         scale = operand(node, graph, source).scale
         for weights in (operand(node, graph, i) for i in numbers):
-            pairs.append(multiplier_shift(scale * weights.scale / _GATE_SCALE))
+            multiplier, shift = multiplier_shift(scale * weights.scale / _GATE_SCALE)
+            if operand(node, graph, 0).dtype == np.int16:  # for sums of 64 bits
+                multiplier = short_multiplier(multiplier)
+            pairs.append((multiplier, shift))
     return {
         "multiplier": np.array([m for m, _ in pairs], np.int32),
         "shift": np.array([s for _, s in pairs], np.int32),
@@ -161,7 +154,7 @@ def lower(node: Node, graph: Graph) -> Call:
     hidden, cell = operand(node, graph, _HIDDEN), operand(node, graph, _CELL)
     by_time = node.attrs.time_major
     return Call(
-        "lstm_s8",
+        "lstm_s16" if x.dtype == np.int16 else "lstm_s8",
         (x.name,),
         (y.name, hidden.name, cell.name),
         rows=1,
@@ -183,7 +176,7 @@ def lower(node: Node, graph: Graph) -> Call:
             "hidden_weights": _fixed(node, graph, _HIDDEN_WEIGHTS),
             "bias": _fixed(node, graph, _BIASES),
             **_gate_scales(node, graph),
-            "sigmoid": sigmoid_table(),
+            "sigmoid": _sigmoid.table(),
         },
     )
 
@@ -197,11 +190,11 @@ register(
     Op(
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
         check,
-        (Kernel("lstm_s8", lower),),
+        (Kernel("lstm_s8 / lstm_s16", lower),),
         read,
         options=71,
         macs=macs,
         resolver="AddUnidirectionalSequenceLSTM",
-        doc="int8 with an int16 cell; no peepholes, projection or layer normalisation",
+        doc="int8 or int16, with an int16 cell; no peepholes, projection or layer normalisation",
     )
 )

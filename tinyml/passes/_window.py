@@ -13,7 +13,7 @@ from ..ops import _window, operand
 def is_convolution(node: Node, graph: Graph) -> bool:
     """Whether the node slides int8 weights over images."""
     slides = node.op in ("CONV_2D", "DEPTHWISE_CONV_2D")
-    return slides and operand(node, graph, 0).dtype == np.int8
+    return slides and operand(node, graph, 0).dtype in (np.int8, np.int16)
 
 
 def geometry(node: Node, graph: Graph) -> _window.Geometry:

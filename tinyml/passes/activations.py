@@ -41,7 +41,7 @@ def _fused(bounded: Node, alone: Node, graph: Graph) -> Node | None:
     x, y = operand(alone, graph, 0), graph.outs(alone)[0]
     if bounded.op not in _BOUNDED or only_reader(graph, x.name) is not alone:
         return None
-    if y.dtype != np.int8 or x.quant != y.quant or x.shape != y.shape:
+    if y.dtype not in (np.int8, np.int16) or x.quant != y.quant or x.shape != y.shape:
         return None
     one, two = _bounds(bounded.attrs.activation, y), _bounds(alone.op, y)
     wanted = max(one[0], two[0]), min(one[1], two[1])
@@ -53,4 +53,5 @@ def _fused(bounded: Node, alone: Node, graph: Graph) -> Node | None:
 
 
 def _bounds(activation: str, y: Tensor) -> tuple[int, int]:
-    return activation_range(activation, y.scale, y.zero_point)
+    limits = np.iinfo(y.dtype)
+    return activation_range(activation, y.scale, y.zero_point, int(limits.min), int(limits.max))

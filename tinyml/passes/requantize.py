@@ -33,13 +33,15 @@ def _merged(first: Node, last: Node, graph: Graph) -> Node:
     if first.op not in ("QUANTIZE", "DEQUANTIZE"):
         return last
     x, middle, y = operand(first, graph, 0), graph.outs(first)[0], graph.outs(last)[0]
-    if x.dtype != np.int8 or x.data is not None:
+    if x.dtype != np.int8 or y.dtype != np.int8 or x.data is not None:
         return last
     direct = replace(last, inputs=(x.name,))
     if middle.dtype == np.int8:
         both = _table(last, graph)[_table(first, graph) + 128]
-    else:
+    elif middle.dtype == np.float32:
         both = _through_float(x, y)
+    else:
+        return last
     return direct if np.array_equal(both, _table(direct, graph)) else last
 
 

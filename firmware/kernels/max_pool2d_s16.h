@@ -1,0 +1,39 @@
+/* Maximum over a window, HWC int16; taps outside the image are left out. */
+#ifndef TM_KERNELS_MAX_POOL2D_S16_H
+#define TM_KERNELS_MAX_POOL2D_S16_H
+
+#include "tm_kernel.h"
+
+struct max_pool2d_s16 {
+    int32_t in_h, in_w, in_c, out_w, out_c;
+    int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
+    int32_t act_min, act_max;
+};
+
+TM_KERNEL void max_pool2d_s16(const struct max_pool2d_s16 *p, int32_t y0, int32_t y1,
+                              struct tm_in in, struct tm_out out, void *scratch)
+{
+    (void)scratch;
+    for (int32_t y = y0; y < y1; y++) {
+        const int32_t iy = y * p->stride_h - p->pad_h;
+        const int32_t ky0 = tm_first_tap(iy, 1);
+        const int32_t ky1 = tm_last_tap(iy, 1, p->ker_h, p->in_h);
+        int16_t *to = tm_out_row(out, y);
+        for (int32_t x = 0; x < p->out_w; x++) {
+            const int32_t ix = x * p->stride_w - p->pad_w;
+            const int32_t kx0 = tm_first_tap(ix, 1);
+            const int32_t kx1 = tm_last_tap(ix, 1, p->ker_w, p->in_w);
+            for (int32_t c = 0; c < p->out_c; c++) {
+                int32_t best = -32768;
+                for (int32_t ky = ky0; ky < ky1; ky++) {
+                    const int16_t *row = tm_in_row(in, iy + ky);
+                    for (int32_t kx = kx0; kx < kx1; kx++)
+                        best = tm_max(best, row[(ix + kx) * p->in_c + c]);
+                }
+                *to++ = (int16_t)tm_clamp(best, p->act_min, p->act_max);
+            }
+        }
+    }
+}
+
+#endif

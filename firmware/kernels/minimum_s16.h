@@ -1,0 +1,29 @@
+/* The smaller of two int16 values of one scale, broadcasting: a step of 0 stays in place. */
+#ifndef TM_KERNELS_MINIMUM_S16_H
+#define TM_KERNELS_MINIMUM_S16_H
+
+#include "tm_kernel.h"
+
+struct minimum_s16 {
+    int32_t width, channels;
+    int32_t a_column, a_channel, b_column, b_channel; /* steps in the operands, in values */
+};
+
+TM_KERNEL void minimum_s16(const struct minimum_s16 *p, int32_t y0, int32_t y1, struct tm_in in_a,
+                           struct tm_in in_b, struct tm_out out, void *scratch)
+{
+    (void)scratch;
+    for (int32_t y = y0; y < y1; y++) {
+        const int16_t *a = tm_in_row(in_a, y), *b = tm_in_row(in_b, y);
+        int16_t *to = tm_out_row(out, y);
+        for (int32_t x = 0; x < p->width; x++) {
+            for (int32_t c = 0; c < p->channels; c++) {
+                const int32_t va = a[x * p->a_column + c * p->a_channel];
+                const int32_t vb = b[x * p->b_column + c * p->b_channel];
+                *to++ = (int16_t)tm_min(va, vb);
+            }
+        }
+    }
+}
+
+#endif
