@@ -49,6 +49,10 @@ and zero points, on this computer, and a sample of each on emulated cores
 - *cores*: every operator runs on every core. `C` is the portable kernel; a name is an instruction
   set with a faster kernel of the same bytes, for shapes that suit it. `-` is no work at all:
   another view of the same memory.
+- *int4 weights* (of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, with int8 data) lie in flash
+  two in a byte. At `--optimize size` kernels read them so; at `balanced` each run unpacks those of
+  many uses to RAM, for the int8 kernels of the core (1024 weights or fewer may lie in flash as int8
+  for a faster kernel); at `speed` all of them do, if flash is large enough.
 """
 _CUSTOM_HEAD = """\
 ## Custom operators

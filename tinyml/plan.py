@@ -342,7 +342,8 @@ def _packed_refusal(kernel: Kernel, node: Node, graph: Graph, goal: str) -> str 
     if goal == "unpack" and kernel.packed:
         uses = OPS[node.op].macs(node, graph) // operand(node, graph, 1).count
         return "slower than int4 weights unpacked to RAM" if uses >= _int4.USES else None
-    if goal == "unpack" and _int4.stored(kernel.lower(node, graph)) is None:
+    few = operand(node, graph, 1).count <= _int4.FEW
+    if goal == "unpack" and not few and _int4.stored(kernel.lower(node, graph)) is None:
         return "its weights are not stored as int4"
     return None
 

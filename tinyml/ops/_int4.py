@@ -64,6 +64,8 @@ def dense_kernel(lower: _Lower) -> Kernel:
 
 USES = 4
 """From how many uses of a weight in a run on unpacking it beforehand pays."""
+FEW = 1024
+"""So many weights may lie in flash as int8 where a faster kernel has them in no other way."""
 
 
 def is_packed(node: Node, graph: Graph) -> bool:
