@@ -14,6 +14,7 @@ from tests.modelfile import ModelFile
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.errors import ModelError
+from tinyml.flatbuffer import Reader
 from tinyml.flexbuffer import scalars
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
@@ -89,6 +90,19 @@ def test_long_keys_cost_no_more_than_they_may() -> None:
     with pytest.raises(ModelError, match="key"):
         scalars(long)
     assert time.perf_counter() - start < 1
+
+
+def test_options_that_many_operators_share_are_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file may name one large vector again and again."""
+    spent: dict[str, int] = {}
+
+    def spend(self: Reader, count: int, what: str) -> None:
+        spent[what] = spent.get(what, 0) + count
+
+    monkeypatch.setattr(Reader, "spend", spend)
+    tflite.parse(_delay(delay_length=3))
+    (paid,) = (count for what, count in spent.items() if what.endswith("custom_options"))
+    assert paid == len(flexbuffers.Dumps({"delay_length": 3}))
 
 
 def _delay(custom: str = "SignalDelay", **values: object) -> bytes:

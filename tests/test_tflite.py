@@ -106,6 +106,18 @@ def test_int4_tensors_of_another_size_or_computed_are_refused(
         tflite.parse(m.finish())
 
 
+def test_int4_tensors_that_share_a_buffer_are_not_unpacked_without_end() -> None:
+    m = ModelFile()
+    x, y = m.input([1, 1], scale=1.0), m.output([1, 1], scale=1.0)
+    m.op("RELU", [x], [y])
+    m.tensor([1, 40000], "int4", scale=1.0, data=np.zeros(20000, np.uint8))
+    for _ in range(40):
+        m.tensor([1, 40000], "int4", scale=1.0)
+        m.graph.tensors[-1].buffer = m.graph.tensors[2].buffer
+    with pytest.raises(ModelError, match="repeats more data than the file holds"):
+        tflite.parse(m.finish())
+
+
 @pytest.mark.parametrize("op", ["ADD", "RESHAPE"])
 def test_int4_constants_are_for_weights_alone(op: str) -> None:
     m = ModelFile()

@@ -169,6 +169,8 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
         return tensor
     if len(raw) != nbytes:
         raise reader.broken(f"tensor {name!r} has {len(raw)} bytes of data, its shape {nbytes}")
+    if packed:
+        reader.spend(math.prod(shape), f"tensor {name!r}")
     data = (_unpacked(raw, shape) if packed else np.frombuffer(raw, dtype)).reshape(shape)
     data.flags.writeable = False
     return replace(tensor, data=data, packed=packed)
@@ -293,7 +295,9 @@ def _attrs(table: Table, name: str, label: str) -> object:
         raise table.reader.broken(f"{name} {label!r} has options of kind {kind}")
     try:
         if op.custom is not None:
-            return op.custom(flexbuffer.scalars(bytes(table.raw(5, "custom_options"))))
+            raw = table.raw(5, "custom_options")
+            table.reader.spend(len(raw), f"{table.what}.custom_options")
+            return op.custom(flexbuffer.scalars(bytes(raw)))
         return op.read(options if kind else None)
     except ModelError as error:
         raise ModelError(
