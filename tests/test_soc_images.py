@@ -16,12 +16,16 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from tinyml import emit, tflite, wire
+from tests.modelfile import ModelFile
+from tests.ops import _shared
+from tests.pick import Seeded
+from tests.test_emit import INT8_MODELS
+from tinyml import flow, tflite
 from tinyml.board import Board, Emulator, list_boards, load_board
 from tinyml.build import Image, Sources, add_app, compile_image
 from tinyml.engines import aot
 from tinyml.errors import BoardError
-from tinyml.paths import FIRMWARE
+from tinyml.plan import Plan
 from tinyml.probes import open_probe, uf2
 
 from .test_build import emulate
@@ -130,48 +134,91 @@ def test_boot_header_of_the_imxrt1062(echo: dict[str, Image]) -> None:
     assert entry & 1 and 0x60002000 < entry < start + size
 
 
-def model_sources(model: Path, board: Board, folder: Path) -> Sources:
-    graph = tflite.parse(model.read_bytes(), model.name)
-    plan = aot.plan(graph, board.isa)
-    folder.mkdir(parents=True, exist_ok=True)
-    emit.emit(emit.model_of(plan, "model", model.read_bytes()), folder)
-    (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8")
-    sources = Sources(folder, ("model.c",), (".",), {"TM_MODEL": "model_model"})
-    return add_app(sources, FIRMWARE / "app" / "bench.c")
+def small_model() -> flow.Model:
+    """As many inputs and outputs as MLPerf Tiny's keyword model, and one layer."""
+    pick, m = Seeded(5), ModelFile()
+    source = m.input((1, 490), scale=0.5, zero_point=3)
+    inputs, scale = _shared.weighted(pick, m, source, (12, 490), 0, 490)
+    target = m.tensor((1, 12), scale=scale, zero_point=0)
+    m.op("FULLY_CONNECTED", inputs, [target], "FullyConnectedOptions")
+    m.graph.outputs = [target]
+    blob = m.finish()
+    return flow.Model("small", blob, tflite.parse(blob))
+
+
+class Linker:
+    """Firmware of models for boards; those with one core share what is compiled of a model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.plans: dict[tuple[str, frozenset[str]], Plan] = {}
+        self.objects: dict[tuple[str, ...], Path] = {}
+
+    def plan(self, model: flow.Model, board: Board) -> Plan:
+        key = model.name, board.isa
+        if key not in self.plans:
+            self.plans[key] = aot.plan(model.graph, board.isa)
+        return self.plans[key]
+
+    def link(self, model: flow.Model, board: Board, app: str = "bench") -> Image:
+        """BoardError where the program is too large."""
+        folder = self.folder / f"{board.name}-{model.name}-{app}"
+        folder.mkdir()
+        sources = flow.write_sources(model, self.plan(model, board), "model", folder)
+        key = (*board.flags, *sorted(board.isa), model.name)
+        if key in self.objects:
+            shutil.copy(self.objects[key], folder / "model.o")
+            sources = dataclasses.replace(sources, files=("model.o",))
+        kept = folder / "obj" / "model.c.o"
+        try:
+            sources = flow._add_app(sources, model.graph, app)
+            return compile_image(sources, board, optimize="-O1")
+        finally:
+            if key not in self.objects and kept.is_file():
+                self.objects[key] = kept
 
 
 @pytest.fixture(scope="module")
-def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Compiled models by compiler flags: boards with one core share them."""
-    return {}
+def linker(tmp_path_factory: pytest.TempPathFactory) -> Linker:
+    return Linker(tmp_path_factory.mktemp("firmware"))
+
+
+@pytest.fixture(scope="module")
+def models(models_folder: Path) -> list[flow.Model]:
+    return [flow.load_model(models_folder / f"{name}.tflite") for name in INT8_MODELS]
+
+
+CODE, STATICS = 24 << 10, 4 << 10  # more than any of these programs has at -O1
 
 
 @needs_gcc
 @pytest.mark.parametrize("board", BOARDS, ids=names)
-def test_bench_links_with_a_keyword_model(
-    board: Board,
-    models_folder: Path,
-    tmp_path: Path,
-    objects: dict[tuple[str, ...], Path],
+def test_every_model_that_fits_links(
+    board: Board, models: list[flow.Model], linker: Linker
 ) -> None:
-    model = models_folder / "kws01_dscnn_int8.tflite"
-    sources = model_sources(model, board, tmp_path)
-    key = (*board.flags, *sorted(board.isa))
-    if key in objects:
-        shutil.copy(objects[key], tmp_path / "model.o")
-        files = tuple("model.o" if f == "model.c" else f for f in sources.files)
-        sources = dataclasses.replace(sources, files=files)
-    try:
-        image = compile_image(sources, board, optimize="-O1")
-    except BoardError:
-        assert board.ram.size < 64 * 1024
-        return
-    if key not in objects:
-        objects[key] = tmp_path / "obj" / "model.c.o"
-    assert image.sizes is not None
-    assert image.sizes.flash_total <= board.flash.size
-    assert image.sizes.ram_total <= board.ram.size
-    assert image.sizes.flash["weights"] > 20_000
+    """The others are refused in one sentence."""
+    for model in models:
+        plan = linker.plan(model, board)
+        flash, ram = plan.weight_bytes, plan.arena + board.stack_bytes
+        try:
+            image = linker.link(model, board)
+        except BoardError as error:
+            assert flash + CODE > board.flash.size or ram + STATICS > board.ram.size, error.message
+            assert "too many" in error.message and board.name in error.message
+            continue
+        assert image.sizes is not None
+        assert 0.9 * plan.weight_bytes <= image.sizes.flash["weights"]
+        assert image.sizes.flash_total <= board.flash.size
+        assert ram <= image.sizes.ram_total <= board.ram.size
+
+
+@needs_gcc
+@pytest.mark.parametrize("board", BOARDS, ids=names)
+def test_every_application_links(board: Board, linker: Linker) -> None:
+    model = small_model()
+    for app in ("bench", "mlperf", "mlperf-energy"):
+        image = linker.link(model, board, app)
+        assert image.sizes is not None and image.sizes.flash["weights"] > 0
 
 
 EMULATED = {
