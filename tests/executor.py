@@ -18,9 +18,10 @@ import numpy as np
 
 from tinyml.ops import _int4
 from tinyml.paths import FIRMWARE
-from tinyml.plan import Plan, Step, Stream, rows_needed
+from tinyml.plan import Copy, Plan, Step, Stream, rows_needed
 
 GUARD = 64
+MOST_TURNS = 1000
 _FIELD = re.compile(r"(const )?(int32_t|int64_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
 _SCALARS = {"int32_t": ctypes.c_int32, "float": ctypes.c_float}
 
@@ -97,7 +98,7 @@ class Executor:
         start = GUARD + (-(self.memory.ctypes.data + GUARD) % 16)
         self.arena = self.memory[start : start + plan.arena]
         self.keep: list[object] = []
-        self.structs = {step.index: self._fill(step) for step in plan.steps}
+        self.structs = {step.index: self._fill(step) for step in plan.kernel_steps}
         self.reset()
 
     def reset(self) -> None:
@@ -132,17 +133,7 @@ class Executor:
         for name, value in zip(graph.inputs, inputs, strict=True):
             raw = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
             self.arena[slots[name].offset :][: len(raw)] = raw
-        for item in self.plan.schedule:
-            for step in item.steps:
-                self._unpack(step)
-            if isinstance(item, Stream):
-                self._stream(item)
-            else:
-                for batch in range(item.call.batches):
-                    self._call(item, 0, item.call.rows, batch)
-            self.check_guards(item.steps[-1])
-            if self._stopped(item):
-                break
+        self._run(self.plan)
         results = []
         for name in graph.outputs:
             t = graph.tensors[name]
@@ -150,11 +141,57 @@ class Executor:
             results.append(np.frombuffer(raw.tobytes(), t.dtype).reshape(t.shape))
         return results
 
-    def _unpack(self, step: Step) -> None:
-        offset, unpacked = self.plan.unpacked(step), step.call.unpacked
+    def _unpack(self, plan: Plan, step: Step) -> None:
+        offset, unpacked = plan.unpacked(step), step.call.unpacked
         if offset is not None and unpacked is not None:
             found = _int4.unpack(step.call.constants[unpacked.name], unpacked)
             self.arena[offset : offset + unpacked.bytes] = found
+
+    def _run(self, plan: Plan) -> None:
+        for item in plan.schedule:
+            for step in item.steps:
+                self._unpack(plan, step)
+            if isinstance(item, Stream):
+                self._stream(item)
+            elif item.node.op == "IF":
+                self._if(plan, item)
+            elif item.node.op == "WHILE":
+                self._while(plan, item)
+            else:
+                for batch in range(item.call.batches):
+                    self._call(plan, item, 0, item.call.rows, batch)
+            self.check_guards(item.steps[-1])
+            if self._stopped(item):
+                break
+
+    def _if(self, plan: Plan, step: Step) -> None:
+        part = step.parts[0 if self._true(plan, step.call.inputs[0]) else 1]
+        self._copy(plan, plan.copies_in(step, part))
+        self._run(part)
+        self._copy(part, plan.copies_out(step, part))
+
+    def _while(self, plan: Plan, step: Step) -> None:
+        condition, body = step.parts
+        self._copy(plan, plan.copies_before(step))
+        for _ in range(MOST_TURNS):
+            self._copy(plan, plan.copies_in(step, condition))
+            self._run(condition)
+            if not self._true(condition, condition.graph.outputs[0]):
+                return
+            self._copy(plan, plan.copies_in(step, body))
+            self._run(body)
+            self._copy(body, plan.copies_out(step, body))
+        raise AssertionError("a loop does not end")
+
+    def _true(self, plan: Plan, name: str) -> bool:
+        data = plan.graph.tensors[name].data
+        return bool(self.arena[plan.slots[name].offset] if data is None else data.reshape(())[()])
+
+    def _copy(self, plan: Plan, copies: Sequence[Copy]) -> None:
+        for copy in copies:
+            data = plan.graph.tensors[copy.source].data
+            raw = self.arena[copy.offset :] if data is None else np.frombuffer(data, np.uint8)
+            self.arena[copy.target :][: copy.size] = raw[: copy.size]
 
     def _stopped(self, item: Step | Stream) -> bool:
         view = self.plan.state(item) if isinstance(item, Step) and item.call.stops else None
@@ -172,20 +209,20 @@ class Executor:
                 if position:
                     window, rows = rows_needed(step, stream.steps[position - 1])
                     pull(position - 1, window.end(row + 1, rows))
-                self._call(step, row, row + 1, 0)
+                self._call(self.plan, step, row, row + 1, 0)
                 done[step.index] += 1
 
         pull(len(stream.steps) - 1, stream.steps[-1].call.rows)
 
-    def _call(self, step: Step, y0: int, y1: int, batch: int) -> None:
-        ins = [self._view(step, n, batch, output=False) for n in step.call.inputs]
-        outs = [self._view(step, n, batch, output=True) for n in step.call.outputs]
+    def _call(self, plan: Plan, step: Step, y0: int, y1: int, batch: int) -> None:
+        ins = [self._view(plan, step, n, batch, output=False) for n in step.call.inputs]
+        outs = [self._view(plan, step, n, batch, output=True) for n in step.call.outputs]
         state = self.plan.state(step)
         if state is not None and state.offset is not None:
             outs.append(_View(self.arena.ctypes.data + state.offset, 0, 0))
         if step.call.variadic:
             ins, outs = [(_View * len(ins))(*ins)], [(_View * len(outs))(*outs)]
-        offset = self.plan.scratch(step)
+        offset = plan.scratch(step)
         scratch = None if offset is None else self.arena.ctypes.data + offset
         function = getattr(library(), f"call_{step.call.kernel}")
         function.restype = None
@@ -198,10 +235,10 @@ class Executor:
             ctypes.c_void_p(scratch),
         )
 
-    def _view(self, step: Step, name: str, batch: int, *, output: bool) -> _View:
-        view = self.plan.view(step, name, output=output)
+    def _view(self, plan: Plan, step: Step, name: str, batch: int, *, output: bool) -> _View:
+        view = plan.view(step, name, output=output)
         if view.offset is None:
-            data = np.array(self.plan.graph.tensors[name].data)  # aligned, as in C
+            data = np.array(plan.graph.tensors[name].data)  # aligned, as in C
             self.keep.append(data)
             base = data.ctypes.data
         else:

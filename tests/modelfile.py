@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import flatbuffers
 import numpy as np
@@ -42,10 +43,24 @@ class ModelFile:
         self.model.description = b"test"
         self.model.buffers = [schema.BufferT()]
         self.model.operatorCodes = []
-        self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.operators = [], []
-        self.graph.inputs, self.graph.outputs = [], []
-        self.model.subgraphs = [self.graph]
+        self.model.subgraphs = []
+        self.graph = self._begin()
+
+    def _begin(self) -> schema.SubGraphT:
+        graph = schema.SubGraphT()
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = [], [], [], []
+        self.model.subgraphs.append(graph)
+        return graph
+
+    @contextmanager
+    def subgraph(self) -> Iterator[int]:
+        """What is added inside belongs to another subgraph, whose number this is."""
+        outside, self.graph = self.graph, self._begin()
+        number = len(self.model.subgraphs) - 1
+        try:
+            yield number
+        finally:
+            self.graph = outside
 
     def tensor(
         self,

@@ -19,7 +19,7 @@ from . import __version__
 from .clean import comment, identifier, unique
 from .graph import Array, Graph, Tensor
 from .paths import FIRMWARE, TEMPLATES
-from .plan import Plan, Step, Stream, View, operand_constants, rows_needed
+from .plan import Copy, Plan, Step, Stream, View, operand_constants, rows_needed
 
 _C_TYPES = {
     "int8": "int8_t",
@@ -129,6 +129,29 @@ class Model:
         offset = self.plan.scratch(step)
         return ",\n        ".join([*views, "0" if offset is None else self.address(offset)])
 
+    @property
+    def constant_tensors(self) -> Mapping[str, Tensor]:
+        return operand_constants(self.plan)
+
+    def parts(self, step: Step) -> list[Model]:
+        """The subgraphs of an IF or WHILE: then and else, or condition and body."""
+        return [replace(self, plan=part, table=()) for part in step.parts]
+
+    def copies(self, copies: Sequence[Copy]) -> list[str]:
+        """C statements."""
+        return [
+            f"memcpy({self.address(c.target)}, "
+            + (self.constants[c.source] if c.offset is None else self.address(c.offset))
+            + f", {c.size});"
+            for c in copies
+        ]
+
+    def value(self, name: str) -> str:
+        """The C expression of a truth value."""
+        slot = self.plan.slots.get(name)
+        place = self.constants[name] if slot is None else self.address(slot.offset)
+        return f"*(const bool *)({place})"
+
     def row(self, item: Step | Stream, number: int) -> str:
         """The initialiser of an item's row in the table of steps."""
         if isinstance(item, Stream) or item not in self.table:
@@ -185,7 +208,7 @@ class Model:
     @property
     def headers(self) -> tuple[str, ...]:
         """The files of include/ that the model itself needs."""
-        unpacks = any(s.call.unpacked for s in self.plan.steps)
+        unpacks = any(s.call.unpacked for s in self.plan.kernel_steps)
         return ("tm_kernel.h", "tm_int4.h") if unpacks else ("tm_kernel.h",)
 
     def stop(self, item: Step | Stream) -> str:
@@ -236,7 +259,7 @@ def model_of(plan: Plan, prefix: str, model_bytes: bytes, *, compact: bool = Fal
         __version__,
         ports_of(graph, graph.inputs, graph.input_names, _offsets(plan, graph.inputs)),
         ports_of(graph, graph.outputs, graph.output_names, _offsets(plan, graph.outputs)),
-        tuple(sorted({s.call.kernel for s in plan.steps})),
+        tuple(sorted({s.call.kernel for s in plan.kernel_steps})),
         constants,
         _rows_of_table(plan) if compact else (),
     )
@@ -267,7 +290,7 @@ def _is_plain(plan: Plan, step: Step) -> bool:
     views = [plan.view(step, name, output=False) for name in call.inputs]
     views.append(plan.view(step, call.outputs[0], output=True))
     small = all(v.ring == 0 and v.row_bytes < _UINT16 for v in views) and call.rows < _UINT16
-    own = plan.state(step) is not None or call.unpacked is not None
+    own = plan.state(step) is not None or call.unpacked is not None or bool(step.parts)
     return small and not call.variadic and not own
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,13 +99,18 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Node:
-    """One operator. `label` is the layer name a user knows; absent inputs are None."""
+    """One operator. `label` is the layer name a user knows; absent inputs are None.
+
+    `graphs` are the subgraphs that it runs: then and else of an IF, condition and body of a WHILE.
+    Their tensors have names of their own.
+    """
 
     op: str
     inputs: tuple[str | None, ...]
     outputs: tuple[str, ...]
     attrs: Any = None
     label: str = ""
+    graphs: tuple[Graph, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.op} {self.label!r}"
@@ -131,6 +136,13 @@ class Graph:
 
     def outs(self, node: Node) -> list[Tensor]:
         return [self.tensors[n] for n in node.outputs]
+
+    def walk(self) -> Iterator[tuple[Node, Graph]]:
+        """Every node with its graph, and behind it those of the subgraphs that it runs."""
+        for node in self.nodes:
+            yield node, self
+            for graph in node.graphs:
+                yield from graph.walk()
 
     def verify(self) -> Graph:
         """Raise ModelError if a node reads what nothing has written, or writes twice.

@@ -19,13 +19,7 @@ _LEADING = re.compile(
 _TYPE = re.compile(r"u?int\d+|float32|bool")
 _ANY = re.compile(r"\b(?:any type|all types)\b")
 
-WHY_NOT: Mapping[str, str] = {
-    "IF": "the plan is one list of steps: what runs does not depend on values. Compute both "
-    "branches and choose with SELECT_V2 (`tf.where`)",
-    "WHILE": "the plan is one list of steps, and its memory is known beforehand. Keras layers "
-    "that loop (LSTM, GRU, RNN) are unrolled by `tinyml quantize`, or build them with "
-    "`unroll=True`",
-}
+WHY_NOT: Mapping[str, str] = {}
 """Why the engine lacks a builtin of TFLite-Micro, and the way out."""
 
 _HEAD = """\
@@ -48,7 +42,7 @@ and zero points, on this computer, and a sample of each on emulated cores
   weights are refused, since they mean that a model was not quantised.
 - *cores*: every operator runs on every core. `C` is the portable kernel; a name is an instruction
   set with a faster kernel of the same bytes, for shapes that suit it. `-` is no work at all:
-  another view of the same memory.
+  another view of the same memory. IF and WHILE use the kernels of what they run.
 - *int4 weights* (of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, with int8 data) lie in flash
   two in a byte. At `--optimize size` kernels read them so; at `balanced` each run unpacks those of
   many uses to RAM, for the int8 kernels of the core (1024 weights or fewer may lie in flash as int8
@@ -86,6 +80,10 @@ the same |
 with a converter of today |
 | int4 tensors that are no weights, int2 and sparse ones | no kernels | convert again without them |
 | a size that is unknown (not the batch) | all memory is planned beforehand | fix the input shape |
+| variables and other state inside of IF and WHILE | only the main graph keeps state | hand the \
+value to the subgraph, and assign behind it what that gives |
+| TensorList operators, as converters make of Keras layers that loop | their tensors grow as they \
+run | `tinyml quantize` unrolls LSTM, GRU and RNN layers; or build them with `unroll=True` |
 | WHERE of a computed condition | how many values it gives depends on them | \
 `tf.where(condition, a, b)`, which is SELECT_V2 |
 | computed weights, axes or shapes | the same | constants; a batch size of 1 folds most of them |
@@ -162,6 +160,8 @@ def _fastest(op: Op, isa: frozenset[str]) -> str:
     """The instruction sets that the operator's kernels use on a core."""
     if op.alias:
         return "-"
+    if op.control:
+        return "C"
     used = frozenset[str]().union(*(k.isa for k in op.kernels if k.isa <= isa))
     return ", ".join(sorted(used)) or "C"
 

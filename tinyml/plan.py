@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
 
 from . import memory
+from .errors import ModelError
 from .graph import Array, Graph, Node, Tensor
 from .memory import Buffer, Slot
 from .ops import OPS, Call, Kernel, Window, _int4, operand
@@ -17,13 +18,18 @@ from .ops import OPS, Call, Kernel, Window, _int4, operand
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel call that computes all rows of its output."""
+    """One kernel call that computes all rows of its output.
+
+    Of an IF or WHILE, `parts` are the plans of its subgraphs, and `call` names no kernel: it has
+    the memory of the larger one as its scratch.
+    """
 
     index: int
     node: Node
     call: Call
     macs: int
     reason: str
+    parts: tuple[Plan, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -56,6 +62,16 @@ class View:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """Bytes that go from a tensor of one plan to an offset; `offset` None is a constant."""
+
+    source: str
+    offset: int | None
+    target: int
+    size: int
+
+
+@dataclass(frozen=True)
 class State:
     """Where a variable lies, and what a reset puts there: these values, or this byte throughout."""
 
@@ -66,7 +82,11 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything the emitter prints. `slots` has every tensor in the arena and all scratch."""
+    """Everything the emitter prints. `slots` has every tensor in the arena and all scratch.
+
+    In the plan of a subgraph, `borrowed` says which tensors lie in the place of an input, and that
+    is where the tensor outside lies.
+    """
 
     graph: Graph
     schedule: tuple[Item, ...]
@@ -74,10 +94,22 @@ class Plan:
     arena: int
     lower_bound: int
     in_ram: frozenset[tuple[int, str]] = frozenset()  # (step, name) of constants copied there
+    borrowed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         return tuple(s for item in self.schedule for s in item.steps)
+
+    @property
+    def kernel_steps(self) -> tuple[Step, ...]:
+        """Those that call a kernel, also in subgraphs."""
+        inside = [s for p in self.parts for s in p.kernel_steps]
+        return (*(s for s in self.steps if not s.node.graphs), *inside)
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The plans of subgraphs."""
+        return tuple(p for s in self.steps for p in s.parts)
 
     @property
     def macs(self) -> int:
@@ -90,9 +122,9 @@ class Plan:
 
     @property
     def weight_bytes(self) -> int:
-        constants = {n: self.graph.tensors[n].nbytes for n in operand_constants(self)}
-        arrays = [a.nbytes for s in self.steps for a in s.call.constants.values()]
-        return sum(arrays) + sum(constants.values())
+        constants = [t.nbytes for t in operand_constants(self).values()]
+        arrays = [a.nbytes for s in self.kernel_steps for a in s.call.constants.values()]
+        return sum(arrays) + sum(constants)
 
     def view(self, step: Step, name: str, *, output: bool) -> View:
         tensor = self.graph.tensors[name]
@@ -109,6 +141,20 @@ class Plan:
             tensor.nbytes // batches if batches > 1 and step.call.batches > 1 else 0,
             ring,
         )
+
+    def copies_in(self, step: Step, part: Plan) -> list[Copy]:
+        """What an IF or WHILE copies before a subgraph runs: what that does not read in place."""
+        given = step.call.outputs if step.node.op == "WHILE" else step.call.inputs[1:]
+        return _copies(self, given, part, part.graph.inputs)
+
+    def copies_out(self, step: Step, part: Plan) -> list[Copy]:
+        """What is copied behind a subgraph: what it has not computed in its place."""
+        return _copies(part, part.graph.outputs, self, step.call.outputs)
+
+    def copies_before(self, step: Step) -> list[Copy]:
+        """What a WHILE copies before its first turn."""
+        first = step.call.inputs if step.node.op == "WHILE" else ()
+        return _copies(self, first, self, step.call.outputs[: len(first)])
 
     def state(self, step: Step) -> View | None:
         """Where a kernel finds what it keeps from one run to the next."""
@@ -153,7 +199,7 @@ class Plan:
             "weight_bytes": self.weight_bytes,
             "weight_bytes_in_ram": sum(
                 s.call.constants[n].nbytes
-                for s in self.steps
+                for s in self.kernel_steps
                 for i, n in self.in_ram
                 if i == s.index
             ),
@@ -199,6 +245,7 @@ def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
             "output_shape": list(plan.graph.tensors[s.call.outputs[0]].shape),
             "rows": s.call.rows,
             "scratch_bytes": s.call.scratch,
+            **({"parts": [_part_json(p) for p in s.parts]} if s.parts else {}),
         }
         for s in item.steps
     ]
@@ -207,14 +254,42 @@ def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
     return {"stream": steps, "rings": dict(item.rings)}
 
 
-def operand_constants(plan: Plan) -> list[str]:
-    """Constants that are tensor arguments of a call, in order of first use."""
-    seen: dict[str, None] = {}
+def _part_json(part: Plan) -> dict[str, Any]:
+    return {
+        "arena_bytes": part.arena,
+        "inputs": list(part.graph.inputs),
+        "outputs": list(part.graph.outputs),
+        "schedule": [_item_json(part, item) for item in part.schedule],
+        "slots": {name: {"offset": s.offset, "size": s.size} for name, s in part.slots.items()},
+    }
+
+
+def _copies(source: Plan, names: Sequence[str], target: Plan, others: Sequence[str]) -> list[Copy]:
+    found = []
+    for name, other in zip(names, others, strict=True):
+        place = source.slots.get(name)
+        offset = None if place is None else place.offset
+        to = target.slots[other].offset
+        if offset != to:
+            found.append(Copy(name, offset, to, target.graph.tensors[other].nbytes))
+    return found
+
+
+def operand_constants(plan: Plan) -> dict[str, Tensor]:
+    """Constants that are tensor arguments of a call, in order of first use, by name.
+
+    Those of subgraphs are among them, and what these give out that is constant.
+    """
+    seen: dict[str, Tensor] = {}
     for step in plan.steps:
         for name in step.call.inputs:
             if plan.graph.tensors[name].data is not None:
-                seen.setdefault(name)
-    return list(seen)
+                seen.setdefault(name, plan.graph.tensors[name])
+        for part in step.parts:
+            ends = {n: part.graph.tensors[n] for n in part.graph.outputs}
+            seen |= operand_constants(part)
+            seen |= {n: t for n, t in ends.items() if t.data is not None}
+    return seen
 
 
 def state_name(step: Step) -> str:
@@ -242,19 +317,66 @@ def make_plan(
     steps to run row by row; ValueError where they do not form a chain. `rank` 1 takes the second
     best kernel of each step, to compare.
     """
+    return _settled(_draft(graph, _Choice(isa, goal, rank, count()), streams), 0, {})
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What kernels are chosen by, and the numbers of the steps to come."""
+
+    isa: frozenset[str]
+    goal: str
+    rank: int
+    numbers: Iterator[int]
+
+
+def _draft(
+    graph: Graph,
+    choice: _Choice,
+    streams: Sequence[tuple[int, int]] = (),
+    borrowed: frozenset[str] = frozenset(),
+    kept: bool = False,
+) -> Plan:
+    """A plan whose offsets count from its own beginning.
+
+    The inputs in `borrowed` have places outside, to be written over unless they are to be `kept`.
+    """
     nodes = [n for n in graph.nodes if not OPS[n.op].alias]
-    steps = [_step(i, node, graph, isa, goal, rank) for i, node in enumerate(nodes)]
+    numbered = [(next(choice.numbers), node) for node in nodes]
+    steps = [_step(i, node, graph, choice) for i, node in numbered]
     schedule = _schedule(graph, steps, streams)
-    buffers, home = _buffers(graph, schedule)
-    placed = memory.place(buffers)
-    slots = {name: placed[root] for name, root in home.items()}
+    buffers, home = _buffers(graph, schedule, borrowed if kept else frozenset())
+    own = [b for b in buffers if b.name not in borrowed]
+    placed = memory.place(own)
     return Plan(
         graph,
         schedule,
-        slots,
+        {name: placed[root] for name, root in home.items() if root in placed},
         memory.arena_size(placed),
-        memory.lower_bound(buffers),
+        memory.lower_bound(own),
+        borrowed={name: root for name, root in home.items() if root in borrowed},
     )
+
+
+def _settled(plan: Plan, base: int, places: Mapping[str, Slot]) -> Plan:
+    """The plan at an offset in the arena; `places` has the borrowed inputs."""
+    slots = {n: replace(s, offset=s.offset + base) for n, s in plan.slots.items()}
+    slots |= {n: places[root] for n, root in plan.borrowed.items()}
+    plan = replace(plan, slots=slots)
+
+    def settled(item: Item) -> Item:
+        if isinstance(item, Stream) or not item.parts:
+            return item
+        call = item.call
+        outside = call.outputs if item.node.op == "WHILE" else call.inputs[1:]
+        parts = []
+        for part in item.parts:
+            pairs = zip(part.graph.inputs, outside, strict=True)
+            lent = {inner: slots[outer] for inner, outer in pairs if outer in slots}
+            parts.append(_settled(part, plan.scratch(item) or 0, lent))
+        return replace(item, parts=tuple(parts))
+
+    return replace(plan, schedule=tuple(map(settled, plan.schedule)))
 
 
 def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
@@ -264,7 +386,7 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
     """
     rows = [
         (s, n, a)
-        for s in plan.steps
+        for s in plan.kernel_steps
         for n, a in s.call.constants.items()
         if s.macs and (s.call.unpacked is None or s.call.unpacked.name != n)
     ]
@@ -298,12 +420,68 @@ def without_room(plan: Plan, fast: Plan) -> Plan:
     return replace(plan, schedule=tuple(map(item, plan.schedule)))
 
 
-def _step(index: int, node: Node, graph: Graph, isa: frozenset[str], goal: str, rank: int) -> Step:
-    kernel, reason = choose(node, graph, isa, goal, rank)
+def _step(index: int, node: Node, graph: Graph, choice: _Choice) -> Step:
+    if node.graphs:
+        return _control(index, node, graph, choice)
+    kernel, reason = choose(node, graph, choice.isa, choice.goal, choice.rank)
     call = kernel.lower(node, graph)
-    if goal == "unpack" and _int4.is_packed(node, graph) and not kernel.packed:
+    if choice.goal == "unpack" and _int4.is_packed(node, graph) and not kernel.packed:
         call = _int4.stored(call) or call
     return Step(index, node, call, OPS[node.op].macs(node, graph), reason)
+
+
+def _control(index: int, node: Node, graph: Graph, choice: _Choice) -> Step:
+    """An IF or WHILE.
+
+    The outputs of a WHILE are what goes from turn to turn: its subgraphs find their inputs there,
+    and the body may put its outputs in their place. Where these cross over, the body has copies.
+    """
+    first, second = node.graphs
+    if node.op == "WHILE":
+        parts = [_draft(first, choice, (), frozenset(first.inputs), kept=True)]
+        parts.append(_draft(second, choice, (), frozenset(second.inputs)))
+        if _crosses(parts[1]):
+            parts[1] = _draft(second, choice)
+    else:
+        constant = [graph.tensors[n].data is not None for n in node.inputs[1:] if n is not None]
+        parts = []
+        for inner in node.graphs:
+            ends = zip(inner.inputs, constant, strict=True)
+            lent = frozenset(n for n, fixed in ends if not fixed)
+            parts.append(_draft(inner, choice, (), lent, kept=True))
+    for part in parts:
+        _refuse_state(node, part)
+    inputs = tuple(n for n in node.inputs if n is not None)
+    scratch = max(part.arena for part in parts)
+    call = Call(node.op.lower(), inputs, node.outputs, rows=1, scratch=scratch)
+    macs = OPS[node.op].macs(node, graph)
+    return Step(index, node, call, macs, _turns(node, macs, parts), tuple(parts))
+
+
+def _turns(node: Node, macs: int, parts: Sequence[Plan]) -> str:
+    """What the MACs of an IF or WHILE stand for."""
+    if node.op == "IF":
+        return "the MACs are those of the larger branch"
+    if macs or not parts[1].macs:
+        return "first choice"
+    return f"{parts[1].macs} MACs in each turn, and it is not known how many there are"
+
+
+def _crosses(body: Plan) -> bool:
+    """Whether an output of a body lies in the place of another one's input."""
+    pairs = zip(body.graph.outputs, body.graph.inputs, strict=True)
+    return any(body.borrowed.get(output, name) != name for output, name in pairs)
+
+
+def _refuse_state(node: Node, part: Plan) -> None:
+    keeps = [s.node for s in part.steps if s.call.state is not None or s.call.stops]
+    names = set(_variables(part.graph))
+    keeps += [n for n in part.graph.nodes if names.intersection((*n.inputs, *n.outputs))]
+    if keeps:
+        raise ModelError(
+            f"{keeps[0]} is part of {node}, and keeps state from one run to the next",
+            hint="only what is outside of IF and WHILE may keep state",
+        )
 
 
 def choose(
@@ -388,17 +566,19 @@ def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
     return consumer.call.window, producer.call.rows
 
 
-def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict[str, str]]:
+def _buffers(
+    graph: Graph, schedule: Sequence[Item], kept: frozenset[str] = frozenset()
+) -> tuple[list[Buffer], dict[str, str]]:
     """Buffers to place, and which buffer each tensor and scratch lives in.
 
     Item 0 is the filling of the inputs; the items of the schedule follow from 1; the outputs
-    live on behind the last. Variables keep their places throughout.
+    live on behind the last. Variables keep their places throughout, and so do the inputs in `kept`.
     """
     end = len(schedule) + 1
     aliases = {n.outputs[0]: str(n.inputs[0]) for n in graph.nodes if OPS[n.op].alias}
     held = _held(graph, schedule, aliases)
     first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
-    last: dict[str, int] = dict.fromkeys(graph.inputs, 0)
+    last: dict[str, int] = {n: end if n in kept else 0 for n in graph.inputs}
     size = {n: graph.tensors[n].nbytes for n in graph.inputs}
     home: dict[str, str] = {n: n for n in graph.inputs}
     reads = _last_reads(graph, schedule, aliases)
@@ -443,7 +623,8 @@ def _buffers(graph: Graph, schedule: Sequence[Item]) -> tuple[list[Buffer], dict
                     first[key] = last[key] = time
                     size[key], home[key] = bytes_, key
     for name in graph.outputs:
-        last[home[name]] = end
+        if name in home:  # a subgraph may give out a constant
+            last[home[name]] = end
     return [Buffer(n, size[n], first[n], last[n]) for n in first], home
 
 

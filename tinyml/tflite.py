@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ _TYPES: dict[int, np.dtype[Any]] = {
 _TYPE_NAMES = {5: "string", 8: "complex64", 10: "float64", 19: "int2"}
 _INT4 = 17
 _CUSTOM = BUILTINS.index("CUSTOM")
+_CONTROL = ("IF", "WHILE")
+_MAX_DEPTH = 8
 _MAX_RANK = 8
 _MAX_ITEMS = 1 << 16
 _MAX_TENSOR_BYTES = 1 << 31
@@ -83,6 +85,7 @@ def parse(data: bytes, name: str = "model") -> Graph:
     part = variables.resolve(
         variables.Part({t.name: t for t in tensors}, nodes), _first_run(root, subgraphs, nodes)
     )
+    part = replace(part, nodes=_Subgraphs(root, subgraphs, [*part.tensors]).of(part.nodes, (0,)))
     return Graph(
         tensors=part.tensors,
         nodes=part.nodes,
@@ -93,7 +96,9 @@ def parse(data: bytes, name: str = "model") -> Graph:
     ).verify()
 
 
-def _subgraph(root: Table, table: Table) -> tuple[list[Tensor], tuple[Node, ...]]:
+def _subgraph(
+    root: Table, table: Table, taken: Sequence[str] = ()
+) -> tuple[list[Tensor], tuple[Node, ...]]:
     """The tensors in the file's order, by printable and unique names, and the nodes."""
     reader = root.reader
     buffers = root.tables(4, "buffers")
@@ -102,7 +107,7 @@ def _subgraph(root: Table, table: Table) -> tuple[list[Tensor], tuple[Node, ...]
         if len(items) > _MAX_ITEMS:
             raise reader.broken(f"it has {len(items)} {what}")
     raw_names = [t.string(3, "name") for t in tables]
-    names = unique(printable(n) or "unnamed" for n in raw_names)
+    names = unique([*taken, *(printable(n) or "unnamed" for n in raw_names)])[len(taken) :]
     tensors = [_tensor(t, n, buffers) for t, n in zip(tables, names, strict=True)]
     nodes = _nodes(root, table, names, raw_names)
     by_name = dict(zip(names, tensors, strict=True))
@@ -131,12 +136,60 @@ def _first_run(
     return parts
 
 
-def _indices(table: Table, number: int, name: str, limit: int) -> list[int]:
+@dataclass
+class _Subgraphs:
+    """Reads what IF and WHILE run, anew for each of them: tensor names are unique in the file.
+
+    A file of a few bytes may ask for any number of these; the reader's budget ends that.
+    """
+
+    root: Table
+    tables: Sequence[Table]
+    names: list[str]
+
+    def of(self, nodes: Sequence[Node], path: tuple[int, ...]) -> tuple[Node, ...]:
+        """The nodes with their subgraphs; `path` are the subgraphs round them."""
+        found = []
+        for node in nodes:
+            if node.op in _CONTROL:
+                graphs = tuple(self._graph(node, i, path) for i in node.attrs.subgraphs)
+                node = replace(node, graphs=graphs)
+            found.append(node)
+        return tuple(found)
+
+    def _graph(self, node: Node, index: int, path: tuple[int, ...]) -> Graph:
+        broken = self.root.reader.broken
+        if not 0 < index < len(self.tables):
+            raise broken(f"{node} runs subgraph {index} of {len(self.tables)}")
+        if index in path:
+            raise broken(f"{node} runs subgraph {index}, of which it is a part")
+        if len(path) > _MAX_DEPTH or len(self.names) > _MAX_ITEMS:
+            raise ModelError(f"{self.root.reader.name}: {node} is one subgraph too many")
+        table = self.tables[index]
+        tensors, nodes = _subgraph(self.root, table, self.names)
+        self.names += [t.name for t in tensors]
+        for inner in nodes:
+            if inner.op in variables.OPERATORS:
+                raise ModelError(
+                    f"{self.root.reader.name}: {inner} is part of {node}; variables are read and "
+                    "assigned in the main graph only",
+                    hint="hand the value to the subgraph, and assign what it gives behind it",
+                )
+        inputs = [tensors[i] for i in _indices(table, 1, "inputs", len(tensors), least=0)]
+        outputs = [tensors[i] for i in _indices(table, 2, "outputs", len(tensors))]
+        if len({t.name for t in inputs}) < len(inputs) or any(t.data is not None for t in inputs):
+            raise broken(f"an input of subgraph {index} is a constant, or there twice")
+        ends = tuple(t.name for t in inputs), tuple(t.name for t in outputs)
+        by_name = {t.name: t for t in tensors}
+        return Graph(by_name, self.of(nodes, (*path, index)), *ends, *ends).verify()
+
+
+def _indices(table: Table, number: int, name: str, limit: int, least: int = 1) -> list[int]:
     values: list[int] = table.vector(number, name, "<i4")
     for value in values:
         if not 0 <= value < limit:
             raise table.reader.broken(f"{table.what}.{name} has index {value} of {limit}")
-    if not values or len(values) > 64:
+    if not least <= len(values) <= 64:
         raise table.reader.broken(f"{table.what}.{name} has {len(values)} entries")
     return values
 

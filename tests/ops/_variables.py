@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from tests.modelfile import ModelFile
 from tests.pick import Pick
@@ -17,14 +16,10 @@ def _handle(m: ModelFile, name: str) -> int:
 
 def _begin(m: ModelFile, values: dict[str, np.ndarray], quant: dict[str, object]) -> None:
     """A second subgraph that assigns values to variables, and the CALL_ONCE that runs it."""
-    main = m.graph
-    m.graph = schema.SubGraphT()
-    m.graph.tensors, m.graph.operators, m.graph.inputs, m.graph.outputs = [], [], [], []
-    m.model.subgraphs.append(m.graph)
-    for name, value in values.items():
-        m.op("ASSIGN_VARIABLE", [_handle(m, name), m.constant(value, **quant)], [])
-    m.graph = main
-    m.op("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=1)
+    with m.subgraph() as first:
+        for name, value in values.items():
+            m.op("ASSIGN_VARIABLE", [_handle(m, name), m.constant(value, **quant)], [])
+    m.op("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=first)
 
 
 def case(pick: Pick) -> bytes:

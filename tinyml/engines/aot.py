@@ -22,8 +22,9 @@ def check(graph: Graph, floats: bool = False) -> None:
 
     Layers with float32 weights are taken for an oversight, unless `floats` says they are meant.
     """
-    _check_quantised(graph, floats)
-    refusals = [r for node in graph.nodes for r in refusals_of(node, graph)]
+    for inner in graphs_of(graph):
+        _check_quantised(inner, floats)
+    refusals = [r for node, inner in graph.walk() for r in refusals_of(node, inner)]
     if refusals:
         more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
         raise ModelError(
@@ -35,6 +36,11 @@ def check(graph: Graph, floats: bool = False) -> None:
     for name in graph.outputs:
         if name not in produced:
             raise ModelError(f"the model output {name!r} is a constant")
+
+
+def graphs_of(graph: Graph) -> list[Graph]:
+    """A graph and the subgraphs that its nodes run, each once."""
+    return [graph, *(g for node, _ in graph.walk() for g in node.graphs)]
 
 
 def refusals_of(node: Node, graph: Graph) -> Sequence[str]:

@@ -108,7 +108,8 @@ class Op:
     `options` is the number of the options table in the schema's union, 0 for none; a custom
     operator has `custom` in place of `read`, for the scalars of its flexbuffer in their order.
     Where an operator `updates` its outputs, they are variables, and its last inputs as well.
-    `alias` marks an operator whose output is its first input under another shape.
+    `alias` marks an operator whose output is its first input under another shape; `control` one
+    that runs the subgraphs of its node, and so has no kernel.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Op:
     macs: Callable[[Node, Graph], int] = _no_macs
     resolver: str = ""
     alias: bool = False
+    control: bool = False
     updates: bool = False
     doc: str = ""
     custom: Callable[[Mapping[str, Scalar | None]], Any] | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..graph import Graph
 from .activations import fuse_activations
+from .bound import bind_constants
 from .dead_channels import drop_dead_channels
 from .dilation import restore_dilation
 from .padding import merge_padding
@@ -17,6 +19,8 @@ from .unused import drop_unused
 Rewrite = Callable[[Graph], Graph]
 
 BEFORE_CHECKS: tuple[Rewrite, ...] = (
+    # Weights, axes and limits of loops may be handed to a subgraph as its inputs.
+    bind_constants,
     # A free batch size leaves arithmetic of shapes, and its results where constants must be.
     fold_shapes,
 )
@@ -50,6 +54,10 @@ def run(graph: Graph) -> Graph:
 
 
 def _run(rewrites: Sequence[Rewrite], graph: Graph) -> Graph:
+    """Each rewrite of a graph, then all of them of the subgraphs that it has left."""
     for rewrite in rewrites:
         graph = rewrite(graph).verify()
-    return graph
+    if not any(node.graphs for node in graph.nodes):
+        return graph
+    nodes = (replace(n, graphs=tuple(_run(rewrites, g) for g in n.graphs)) for n in graph.nodes)
+    return replace(graph, nodes=tuple(nodes)).verify()

@@ -19,12 +19,14 @@ _SIGNS = {"add_s8": 1, "sub_s8": -1}
 def tables(node: Node, graph: Graph) -> list[Table] | None:
     """What a node makes of the bytes -128 to 127, once for each value of its constant operand.
 
-    None where it has another kind of output, or more than one operand that is computed.
+    None where it has another kind of output, or not just one operand that is computed.
     """
     if len(node.outputs) != 1 or graph.outs(node)[0].dtype != np.int8 or not node.inputs:
         return None
     ins = [t for t in graph.ins(node) if t is not None]
     if (node.op not in _ONE_OPERAND and node.op not in _TWO_OPERANDS) or ins[0].dtype != np.int8:
+        return None
+    if all(t.data is not None for t in ins):
         return None
     call = OPS[node.op].kernels[-1].lower(node, graph)
     if node.op in _ONE_OPERAND:
