@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tests.pick import Seeded
 from tinyml import build, flow, tflite
 from tinyml.board import load_board
+from tinyml.profile import profile
 
 FOLDER = ROOT / "benchmarks"
 
@@ -73,6 +74,27 @@ def test_code_of_a_network_stays_small(tmp_path: Path) -> None:
     sizes = {level: code_bytes(model, "stm32", level, tmp_path) for level in LIMITS}
     assert sizes["size"] < sizes["balanced"] <= LIMITS["balanced"], sizes
     assert sizes["size"] <= LIMITS["size"], sizes
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("core", "name"),
+    [("M4", "kws"), ("M4", "vww"), ("M4", "sww"), ("M3", "vww"), ("M55", "vww"), ("M0", "sww")],
+)
+def test_no_step_takes_a_kernel_that_the_next_best_would_beat(
+    core: str, name: str, models_folder: Path
+) -> None:
+    """By executed instructions: over 5 % of the step, and over a hundred of them."""
+    model = flow.load_model(models_folder / f"{benchmark.MODELS[name]}.tflite")
+    found = profile(model, benchmark.board_of(core))
+    compared = [(step, step.next_use.instructions) for step in found.steps if step.next_use]
+    assert len(compared) >= len(found.steps) // 2
+    beaten = [
+        f"{step.index} {step.kernel} {step.use.instructions}, {step.next_kernel} {other}"
+        for step, other in compared
+        if step.use.instructions > max(other * 1.05, other + 100)
+    ]
+    assert not beaten
 
 
 def test_committed_figures_are_complete() -> None:

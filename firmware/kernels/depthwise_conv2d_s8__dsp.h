@@ -21,9 +21,11 @@ TM_KERNEL void depthwise_conv2d_s8__dsp_sum(const struct depthwise_conv2d_s8__ds
                                             int32_t ky0, int32_t ky1, int32_t kx0, int32_t kx1,
                                             const int32_t *weights, int32_t sum[4])
 {
+#pragma GCC unroll 1 /* many taps one by one leave no room in a small instruction cache */
     for (int32_t ky = ky0; ky < ky1; ky++) {
         const int8_t *at = (const int8_t *)tm_in_row(in, iy + ky * p->dil_h) + offset;
         const int32_t *w = weights + (ky * p->ker_w + kx0) * (p->in_c / 2);
+#pragma GCC unroll 1
         for (int32_t kx = kx0; kx < kx1; kx++, w += p->in_c / 2) {
             const int32_t four = tm_load4(at + kx * p->dil_w * p->in_c);
             const int32_t even = tm_even_bytes(p->minus_zero, four);

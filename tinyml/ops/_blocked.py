@@ -87,7 +87,23 @@ def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     w = weights.data
     if int(scalar.params["in_n"]) >= 1 << 16:
         return "more inputs than 32 bits hold a sum of"
-    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
+    refusal = _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
+    if refusal:
+        return refusal
+    # Instructions on Cortex-M3, as counted: eight outputs at a time, and the other two kernels.
+    out_n, in_n = w.shape
+    eights = -(-out_n // 8)
+    cost = in_n * (3.8 + 11.6 * eights) + 120 * eights + 20
+    others = [out_n * (6.1 * in_n + 25)]
+    if dense_pairs_fits(scalar, weights) is None:
+        others.append(_pairs_cost(out_n, in_n))
+    return "too few outputs to pay" if cost > min(others) else None
+
+
+def _pairs_cost(out_n: int, in_n: int) -> float:
+    """Instructions of fully_connected_s8__thumb, counted on Cortex-M0."""
+    width = -(-in_n // 16) * 16
+    return out_n * (3.4 * width + 60) + 3.5 * width
 
 
 def dense_call(scalar: Call, weights: Tensor) -> Call:
@@ -183,7 +199,12 @@ def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
 def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
-    return _dsp.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
+    refusal = _dsp.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
+    if refusal:
+        return refusal
+    out_n, in_n = w.shape
+    few = _pairs_cost(out_n, in_n) > out_n * (8 * in_n + 90)  # those of the scalar kernel
+    return "too few weights to pay" if few else None
 
 
 def dense_pairs_call(scalar: Call, weights: Tensor) -> Call:
@@ -223,6 +244,8 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2):
         return "strides over 2"
+    if scalar.rows * p["out_w"] == 1:
+        return "a single pixel"  # it makes four
     w = _by_channel(weights)
     return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
 
@@ -250,6 +273,8 @@ def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
         return "a depth multiplier"
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
+    if scalar.rows * p["out_w"] == 1:
+        return "a single pixel"
     w = _by_channel(weights)
     if (w == -128).sum(axis=1).max() > 1:
         return "two weights of -128 in a channel"

@@ -16,6 +16,7 @@ _COLUMN_BYTES = 3072  # of scratch, unless four pixels need more
 _MOST_SHIFT = 20
 _MOST = (1 << 15) - 1  # of sizes in parameters of 16 bits
 _SMALL_DENSE = 4096  # weights
+_FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
 
 
 def still_channels(call: Call, weights: Array) -> Array:
@@ -259,6 +260,8 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2) or scalar.rows == 1:
         return "strides over 2, or a single row"
+    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= _FEW_PIXELS:
+        return "too few channels or pixels to gather them"
     return _size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
 
 
