@@ -12,8 +12,8 @@ from tests.pick import Pick
 class _Network:
     """Grows a model layer by layer; every layer gives the index of its output tensor."""
 
-    def __init__(self, pick: Pick) -> None:
-        self.pick = pick
+    def __init__(self, pick: Pick, dtype: str = "int8") -> None:
+        self.pick, self.dtype = pick, dtype
         self.m = ModelFile()
         self.size = pick.integer(4, 9), pick.integer(4, 9)
         self.channels = pick.integer(1, 6)
@@ -24,11 +24,24 @@ class _Network:
         return (1, *self.size, self.channels)
 
     def quant(self) -> dict[str, object]:
-        return {"scale": self.pick.scale(), "zero_point": self.pick.zero_point()}
+        return self.kind(self.pick.scale())
+
+    def kind(self, scale: float) -> dict[str, object]:
+        """Type, scale and zero point of a tensor; in int16 the zero point is 0."""
+        if self.dtype == "int16":
+            return {"dtype": "int16", "scale": scale}
+        return {"scale": scale, "zero_point": self.pick.zero_point()}
+
+    def weighted(self, x: int, shape: tuple[int, ...], axis: int) -> tuple[list[int], int]:
+        """Inputs of a layer with weights of this shape, and its output's scale."""
+        taps = int(np.prod(shape)) // shape[axis]
+        bias = "int64" if self.dtype == "int16" else "int32"
+        return _shared.weighted(self.pick, self.m, x, shape, axis, taps, bias)
 
     def like_last(self) -> dict[str, object]:
         q = self.m.graph.tensors[self.last].quantization
-        return {"scale": float(q.scale[0]), "zero_point": int(q.zeroPoint[0])}
+        like = {"scale": float(q.scale[0]), "zero_point": int(q.zeroPoint[0])}
+        return {"dtype": self.dtype, **like}
 
     def window(self) -> tuple[int, int, int]:
         """Padding, kernel and stride that leave at least one pixel; sets the new size."""
@@ -44,10 +57,8 @@ class _Network:
         padding, kernel, stride = self.window()
         self.channels = self.pick.integer(1, 8)
         shape = (self.channels, kernel, kernel, group_in)
-        inputs, scale = _shared.weighted(
-            self.pick, self.m, self.last, shape, 0, kernel * kernel * group_in
-        )
-        self.last = self.m.tensor(self.shape, scale=scale, zero_point=self.pick.zero_point())
+        inputs, scale = self.weighted(self.last, shape, 0)
+        self.last = self.m.tensor(self.shape, **self.kind(scale))
         self.m.op(
             "CONV_2D",
             inputs,
@@ -62,8 +73,8 @@ class _Network:
     def depthwise(self) -> None:
         padding, kernel, stride = self.window()
         shape = (1, kernel, kernel, self.channels)
-        inputs, scale = _shared.weighted(self.pick, self.m, self.last, shape, 3, kernel * kernel)
-        self.last = self.m.tensor(self.shape, scale=scale, zero_point=self.pick.zero_point())
+        inputs, scale = self.weighted(self.last, shape, 3)
+        self.last = self.m.tensor(self.shape, **self.kind(scale))
         self.m.op(
             "DEPTHWISE_CONV_2D",
             inputs,
@@ -103,22 +114,32 @@ class _Network:
     def rescaled(self, *tensors: int) -> dict[str, object]:
         """A scale near those of the tensors: TFLite-Micro aborts on ratios of 2**20."""
         scale = sum(float(self.m.graph.tensors[t].quantization.scale[0]) for t in tensors)
-        return {"scale": scale * self.pick.factor(), "zero_point": self.pick.zero_point()}
+        return self.kind(scale * self.pick.factor())
 
     def relu(self) -> None:
         source = self.last
         self.last = self.m.tensor(self.shape, **self.rescaled(source))
         self.m.op("RELU", [source], [self.last])
 
+    def curve(self) -> None:
+        source = self.last
+        if float(self.like_last()["scale"]) > 5:  # beyond what these layers take
+            return self.leaky()
+        self.last = self.m.tensor(self.shape, dtype="int16", scale=2.0**-15)
+        self.m.op(self.pick.choice(["LOGISTIC", "TANH"]), [source], [self.last])
+
+    def leaky(self) -> None:
+        source = self.last
+        self.last = self.m.tensor(self.shape, **self.rescaled(source))
+        self.m.op("LEAKY_RELU", [source], [self.last], "LeakyReluOptions", alpha=0.2)
+
     def branch(self) -> None:
         """x + f(x), the input used again later: what residual networks do."""
         source, size, channels = self.last, self.size, self.channels
         for _ in range(self.pick.integer(1, 2)):
             shape = (channels, 1, 1, self.channels)
-            inputs, scale = _shared.weighted(self.pick, self.m, self.last, shape, 0, self.channels)
-            self.last = self.m.tensor(
-                (1, *size, channels), scale=scale, zero_point=self.pick.zero_point()
-            )
+            inputs, scale = self.weighted(self.last, shape, 0)
+            self.last = self.m.tensor((1, *size, channels), **self.kind(scale))
             self.m.op(
                 "CONV_2D",
                 inputs,
@@ -139,12 +160,14 @@ class _Network:
         shape = self.m.constant(np.array([1, count], np.int32))
         self.m.op("RESHAPE", [self.last, shape], [flat], "ReshapeOptions", newShape=[1, count])
         units = self.pick.integer(2, 6)
-        inputs, scale = _shared.weighted(self.pick, self.m, flat, (units, count), 0, count)
-        self.last = self.m.tensor((1, units), scale=scale, zero_point=self.pick.zero_point())
+        inputs, scale = self.weighted(flat, (units, count), 0)
+        self.last = self.m.tensor((1, units), **self.kind(scale))
         self.m.op("FULLY_CONNECTED", inputs, [self.last], "FullyConnectedOptions")
         if self.pick.integer(0, 1):
             source = self.last
-            self.last = self.m.tensor((1, units), scale=1 / 256, zero_point=-128)
+            wide = {"dtype": "int16", "scale": 2.0**-15}
+            kind = wide if self.dtype == "int16" else {"scale": 1 / 256, "zero_point": -128}
+            self.last = self.m.tensor((1, units), **kind)
             self.m.op("SOFTMAX", [source], [self.last], "SoftmaxOptions", beta=1.0)
 
 
@@ -153,10 +176,16 @@ def network(pick: Pick, layers: tuple[str, ...] = ()) -> bytes:
     return build(pick, layers).m.finish()
 
 
-def build(pick: Pick, layers: tuple[str, ...] = ()) -> _Network:
-    """The same, still open to changes."""
-    net = _Network(pick)
+def int16_network(pick: Pick, layers: tuple[str, ...] = ()) -> bytes:
+    """The same in int16, with int8 weights; and layers that only it has, of smooth curves."""
+    return build(pick, layers, "int16").m.finish()
+
+
+def build(pick: Pick, layers: tuple[str, ...] = (), dtype: str = "int8") -> _Network:
+    """A network still open to changes."""
+    net = _Network(pick, dtype)
     choices = ["conv", "conv", "depthwise", "pool", "pad", "relu", "branch"]
+    choices += ["curve", "leaky"] if dtype == "int16" else []
     body = layers or [pick.choice(choices) for _ in range(pick.integer(3, 8))]
     middle = []
     for layer in body:

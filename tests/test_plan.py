@@ -19,6 +19,7 @@ from tinyml.graph import Graph
 from tinyml.plan import Plan, make_plan, scratch_name
 
 NETWORKS = 300
+INT16_NETWORKS = 40
 
 
 def equal_to_tflm(plan: Plan, blob: bytes, seed: int) -> None:
@@ -33,6 +34,14 @@ def equal_to_tflm(plan: Plan, blob: bytes, seed: int) -> None:
 def test_random_networks_equal_tflm(first: int) -> None:
     for seed in range(first, first + 50):
         blob = networks.network(Seeded(seed))
+        plan = aot.plan(tflite.parse(blob))
+        check_slots(plan)
+        equal_to_tflm(plan, blob, seed)
+
+
+def test_random_int16_networks_equal_tflm() -> None:
+    for seed in range(INT16_NETWORKS):
+        blob = networks.int16_network(Seeded(seed))
         plan = aot.plan(tflite.parse(blob))
         check_slots(plan)
         equal_to_tflm(plan, blob, seed)

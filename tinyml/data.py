@@ -195,16 +195,24 @@ def _range_warnings(what: str, array: Array) -> list[str]:
 
 
 def to_int8(values: npt.ArrayLike, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """clip(round(x / scale) + zero_point) to int8.
+    """clip(round(x / scale) + zero_point) to int8; see `to_integers`."""
+    return np.asarray(to_integers(values, scale, zero_point, np.dtype(np.int8)), np.int8)
+
+
+def to_integers(
+    values: npt.ArrayLike, scale: float, zero_point: int, dtype: np.dtype[Any]
+) -> Array:
+    """clip(round(x / scale) + zero_point) to int8 or int16.
 
     Computed in float32 and rounded half to even, as np.round in the TFLite examples; values
     outside the calibrated range saturate, they never wrap. NaN is an InputError.
     """
     real = np.asarray(values, np.float32)
     if np.isnan(real).any():
-        raise InputError("NaN has no int8 value", hint="look for NaN in the input data")
+        raise InputError(f"NaN has no {dtype.name} value", hint="look for NaN in the input data")
     steps = np.round(real / np.float32(scale)) + np.float32(zero_point)
-    return np.clip(steps, -128, 127).astype(np.int8)
+    limits = np.iinfo(dtype)
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,7 @@ def device_arrays(inputs: Mapping[str, Array], forms: Mapping[str, Form]) -> dic
             expected = ", ".join(map(str, ("N", *sample)))
             raise InputError(f"{name!r} has shape {array.shape}, and ({expected}) is expected")
         if array.dtype.kind == "f" and form.quant is not None:
-            array = to_int8(array, *form.quant)
+            array = to_integers(array, *form.quant, form.dtype)
         if array.dtype != form.dtype and not (array.dtype.kind == form.dtype.kind == "f"):
             raise InputError(f"{name!r} holds {array.dtype.name}; the model takes {form.dtype}")
         arrays[name] = array.astype(form.dtype)

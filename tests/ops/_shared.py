@@ -63,7 +63,13 @@ def tall(pick: Pick) -> dict[str, object]:
 
 
 def weighted(
-    pick: Pick, m: ModelFile, x: int, shape: tuple[int, ...], axis: int, taps: int
+    pick: Pick,
+    m: ModelFile,
+    x: int,
+    shape: tuple[int, ...],
+    axis: int,
+    taps: int,
+    bias_type: str = "int32",
 ) -> tuple[list[int], float]:
     """Weights and perhaps a bias for input x; the indices, and a sensible output scale."""
     rng = pick.rng()
@@ -81,7 +87,7 @@ def weighted(
     indices = [x, w]
     if pick.integer(0, 3):
         largest = max(1, int(taps * 2000))
-        bias = rng.integers(-largest, largest, channels).astype(np.int32)
+        bias = rng.integers(-largest, largest, channels).astype(bias_type)
         bias_scale = np.float64(in_scale) * scales
         indices.append(m.constant(bias, scale=bias_scale, axis=0, name="layer/bias"))
     out_scale = in_scale * float(scales.max()) * 80 * taps**0.5 * pick.factor()

@@ -61,7 +61,7 @@ def short(kernel: str, lefts: Sequence[int]) -> _elementwise.Short:
     def refuse(node: Node, x: Tensor, y: Tensor) -> list[str]:
         if power_of_two(y.scale) != -15:
             return [f"its int16 output has scale {y.scale:g}, not 1/32768"]
-        if _scale(x, lefts)[0] > 32767:
+        if _scale(x, lefts)[0] > 65535:  # times -32768 it would not fit 32 bits
             return [f"its input scale {x.scale:g} is out of range"]
         return _int16.zero_refusals(x, y)
 
