@@ -136,6 +136,12 @@ def test_options_out_of_range_are_refused(delay: int, words: str) -> None:
         aot.plan(tflite.parse(_delay(delay_length=delay)))
 
 
+@pytest.mark.parametrize(("custom", "words"), [("TFLM_DECODE", "compressed"), ("ethos-u", "NPU")])
+def test_custom_operators_that_are_refused_say_why(custom: str, words: str) -> None:
+    with pytest.raises(ModelError, match=f"operator CUSTOM:{custom} .*: it .*{words}"):
+        aot.plan(tflite.parse(_delay(custom=custom)))
+
+
 def test_a_custom_operator_with_the_name_of_a_builtin_is_not_taken_for_it() -> None:
     with pytest.raises(ModelError, match="operator CUSTOM:ABS"):
         aot.plan(tflite.parse(_delay(custom="ABS")))

@@ -8,7 +8,8 @@ from tests.pick import Seeded
 from tests.test_ops import cases
 from tinyml import tflite
 from tinyml.engines._tflm_ops import CUSTOM, VERSIONS
-from tinyml.operatorpage import COLUMNS, OTHERS, PAGE, WHY_NOT, WHY_NOT_CUSTOM, page, types_of
+from tinyml.engines.aot import WHY_NOT_CUSTOM
+from tinyml.operatorpage import COLUMNS, OTHERS, PAGE, WHY_NOT, page, types_of
 from tinyml.ops import OPS
 
 SEEDS = 40

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from .board import CORES
 from .engines._tflm_ops import CUSTOM, VERSIONS
+from .engines.aot import WHY_NOT_CUSTOM
 from .ops import OPS, Op
 from .paths import ROOT
 
@@ -57,13 +58,6 @@ core, in portable C ([NUMERICS.md](NUMERICS.md) has the exceptions).
 | operator | types and limits |
 |---|---|
 """
-WHY_NOT_CUSTOM: Mapping[str, str] = {
-    "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
-    "engine reads weights from flash as they are. Compile the model of before its compression",
-    "ethos-u": "it is a command stream for an Arm Ethos-U NPU, which no board here has. Compile "
-    "the model of before Vela",
-}
-"""Why the engine lacks a custom operator of TFLite-Micro, and the way out."""
 
 _MODELS = """\
 ## Models that are refused, and the way out

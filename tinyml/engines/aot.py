@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,13 @@ from ..plan import Plan, make_plan
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _SHOWN = 5
+WHY_NOT_CUSTOM: Mapping[str, str] = {
+    "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
+    "engine reads weights from flash as they are. Compile the model of before its compression",
+    "ethos-u": "it is a command stream for an Arm Ethos-U NPU, which no board here has. Compile "
+    "the model of before Vela",
+}
+"""Why the engine lacks a custom operator of TFLite-Micro, and the way out."""
 
 
 def check(graph: Graph, floats: bool = False) -> None:
@@ -47,7 +54,9 @@ def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
     """Why this node cannot be compiled, each a whole clause; empty where it can."""
     op = OPS.get(node.op)
     if op is None:
-        return [f"operator {node.op} (layer {node.label!r}) is not supported"]
+        why = WHY_NOT_CUSTOM.get(node.op.removeprefix("CUSTOM:"), "")
+        clause = f"operator {node.op} (layer {node.label!r}) is not supported"
+        return [f"{clause}: {why}" if why else clause]
     refusals = _int4_refusals(node, graph) or op.check(node, graph)
     return [f"{node.op} (layer {node.label!r}): {r}" for r in refusals]
 
