@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyml import energy, measure, wire
-from tinyml.board import Board, Power, load_board
+from tinyml.board import Board, Pin, Power, load_board
 from tinyml.energy import Samples, cut, skip
 from tinyml.errors import BoardError, InputError
 from tinyml.measure import measure_energy
@@ -348,10 +348,11 @@ def test_a_meter_that_is_unplugged_ends_the_measurement(tmp_path):
 
 
 def test_an_led_on_the_trigger_pin_is_told(tmp_path, monkeypatch):
-    note = "the trigger pin drives LED LD1 too"
-    monkeypatch.setattr(BUILT, "board", dataclasses.replace(BUILT.board, notes=(note, "x")))
+    changed = dataclasses.replace(BUILT.board, trigger=Pin("PB0"), trigger_led="low")
+    monkeypatch.setattr(BUILT, "board", changed)
     found = undisturbed(tmp_path)
-    assert found.reasons == ("led",) and found.validity == "degraded" and note in found.warnings
+    assert found.reasons == ("led",) and found.validity == "degraded"
+    assert "the trigger pin, PB0, drives an LED that is lit while it is low" in found.warnings
 
 
 @pytest.mark.parametrize("board", ["mps2_an386", "host"])

@@ -48,14 +48,14 @@ def lines(*records: wire.Record) -> bytes:
 
 
 class Board:
-    """A board at a pseudo terminal, that answers each line with `answer(line)` -> bytes."""
+    """A board at a pseudo terminal: `answer(line)` -> bytes for each line, ended by `end`."""
 
-    def __init__(self, answer) -> None:
+    def __init__(self, answer, end: bytes) -> None:
         self.far, near = pty.openpty()
         tty.setraw(self.far)
         self.name = os.ttyname(near)
         self.near = near  # kept open: the terminal does not hang up between two users
-        self.answer = answer
+        self.answer, self.end = answer, end
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
@@ -65,10 +65,10 @@ class Board:
         while not self.stop.is_set():
             if not select.select([self.far], [], [], 0.02)[0]:
                 continue
-            *whole, pending = (pending + os.read(self.far, 4096)).split(b"\n")
+            *whole, pending = (pending + os.read(self.far, 4096)).split(self.end)
             for line in whole:
                 if line:
-                    os.write(self.far, self.answer(line + b"\n") or b"")
+                    os.write(self.far, self.answer(line + self.end) or b"")
 
     def say(self, data: bytes) -> None:
         os.write(self.far, data)
@@ -84,8 +84,8 @@ class Board:
 def board():
     made: list[Board] = []
 
-    def make(answer=lambda line: b"") -> Board:
-        made.append(Board(answer))
+    def make(answer=lambda line: b"", end: bytes = b"\n") -> Board:
+        made.append(Board(answer, end))
         return made[-1]
 
     yield make
@@ -149,13 +149,14 @@ def flashed(build: Path, port: str, **more: bool) -> flash.Flashed:
 
 def test_a_flashed_board_says_who_it_is(build, openocd, board) -> None:
     done = flashed(build, board(speaks(BOOT)).name)
-    assert done.boot == BOOT and done.probe.startswith("openocd")
+    assert done.answer == flash.Answer(BOOT.model, BOOT.hash, BOOT.clock_hz, BOOT.clock)
+    assert done.probe.startswith("openocd")
     asked = (openocd / "asked").read_text().splitlines()
     assert "program firmware.elf verify reset exit" in asked[0] and "reset run" in asked[1]
 
 
 def test_without_the_check_nothing_is_read(build, openocd) -> None:
-    assert flashed(build, "/dev/none", check=False).boot is None
+    assert flashed(build, "/dev/none", check=False).answer is None
     with pytest.raises(PortError, match="/dev/none"):
         flashed(build, "/dev/none")
 
@@ -179,6 +180,51 @@ def test_wrong_port_wrong_firmware_silence_and_garbage_are_told_apart(
         assert caught.value.hint
         seen.add(caught.value.message)
     assert len(seen) == 5
+
+
+def benchmark(name: str = "tinyml-nucleo_f446re", model_hash: str = toy.HASH):
+    """What firmware for MLPerf Tiny says of itself."""
+    says = {
+        b"name%": f"m-name-dut-[{name}]",
+        b"profile%": "m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[kws01]",
+        b"help%": f"tinyml board=x model=kws hash={model_hash} clock=ok clock_hz=180000000",
+    }
+    return lambda command: f"{says.get(command.strip(), 'e-[?]')}\r\nm-ready\r\n".encode()
+
+
+def made_for(build: Path, app: str) -> None:
+    about = json.loads((build / "build.json").read_text())
+    (build / "build.json").write_text(json.dumps({**about, "app": app}))
+
+
+@pytest.mark.parametrize(("app", "baud"), [("mlperf", 115200), ("mlperf-energy", 9600)])
+def test_firmware_of_the_benchmark_is_asked_in_its_own_words(
+    app, baud, build, openocd, board, monkeypatch
+) -> None:
+    monkeypatch.setattr("tinyml.mlperf._BOOT_SECONDS", 0.1)
+    monkeypatch.setattr("tinyml.mlperf._ANSWER_SECONDS", 0.3)
+    made_for(build, app)
+    console = flash.load_firmware(build).board.console
+    assert console is not None and console.baud == baud
+    done = flashed(build, board(benchmark(), b"%").name)
+    assert done.answer == flash.Answer("kws", toy.HASH, 180_000_000, "ok")
+    for answer, words in (
+        (benchmark(name="tinyml-pico"), "wrong port: at it answers tinyml-pico, not the tinyml-nu"),
+        (benchmark(model_hash="f" * 16), "wrong firmware: .* hash ffff"),
+        (lambda command: b"", "the device is silent"),
+        (speaks(BOOT), "the device"),
+    ):
+        with pytest.raises(RunError, match=words) as caught:
+            flashed(build, board(answer, b"%").name)
+        assert caught.value.hint
+
+
+def test_an_example_is_not_asked_and_an_unknown_application_is_refused(build, openocd) -> None:
+    made_for(build, "example")
+    assert flashed(build, "/dev/none").answer is None
+    made_for(build, "game")
+    with pytest.raises(InputError, match="application 'game' is unknown"):
+        flash.load_firmware(build)
 
 
 def test_a_silent_board_says_where_its_console_is(build, openocd, board, impatient) -> None:

@@ -235,6 +235,7 @@ class Board:
     stack_bytes: int = 4096
     console: Console | None = None
     trigger: Pin | None = None
+    trigger_led: str = ""
     oscillator: Oscillator | None = None
     power: Power | None = None
     emulator: Emulator | None = None
@@ -310,7 +311,7 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
     core, isa, fpu = _core(top.table("core"))
     host = core.cpu == "host"
     console: Console | None = _optional(top, "console", _console, required=not host)
-    trigger: Pin | None = _optional(top, "trigger", _trigger)
+    trigger, trigger_led = _optional(top, "trigger", _trigger) or (None, "")
     _check_pins(top, console, trigger)
     return Board(
         name=name,
@@ -326,6 +327,7 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
         flash_reads=_optional(top, "flash", _flash_reads),
         console=console,
         trigger=trigger,
+        trigger_led=trigger_led,
         oscillator=_optional(top, "oscillator", _oscillator),
         power=_optional(top, "power", _power),
         probe=_probe(top.table("probe")),
@@ -435,8 +437,11 @@ def _pin(table: _Table, key: str) -> Pin:
     return Pin(name)
 
 
-def _trigger(table: _Table) -> Pin:
-    return _pin(table.only("pin"), "pin")
+def _trigger(table: _Table) -> tuple[Pin, str]:
+    """The pin, and at which level an LED that hangs on it is lit ("": there is none)."""
+    table.only("pin led")
+    led = table.one_of("led", ("high", "low")) if "led" in table.values else ""
+    return _pin(table, "pin"), led
 
 
 def _check_pins(top: _Table, console: Console | None, trigger: Pin | None) -> None:

@@ -47,7 +47,8 @@ code and for data has it |
 in, the oscillator bypassed) or `internal` |
 | `[console]` `uart`, `base`, `baud`, `tx`, `rx`, `function`, `pins` | the UART of the protocol, \
 its pins and their alternate function's number, and where it comes out |
-| `[trigger]` `pin` | high while inference runs |
+| `[trigger]` `pin`, `led` | high while inference runs; the level at which an LED on it is lit, \
+`high` or `low`, where it drives one: `tinyml energy` then marks its result `led` |
 | `[power]` `supply_v`, `active_ma`, `source` | for energy estimates; no figure without its source |
 | `[probe]` `default`, `[probe.NAME]` | the flasher, and options of each flasher |
 | `[emulator]` `machine`, `serial_index`, `counter_hz` | QEMU's machine |
@@ -119,7 +120,7 @@ def _section(board: Board) -> Iterator[str]:
         yield f"- Flash: {_flash_reads(board.flash_reads)}"
     if board.console:
         yield f"- Console: {_console(board)}"
-    yield f"- Trigger: {board.trigger.name if board.trigger else 'none'}"
+    yield f"- Trigger: {_trigger(board)}"
     yield f"- Power: {_power(board)}"
     yield f"- Flashers: {', '.join(_flashers(board))}"
     if board.emulator:
@@ -161,6 +162,13 @@ def _console(board: Board) -> str:
     if console.function:
         text += f" (function {console.function})"
     return f"{text}, {console.pins}" if console.pins else text
+
+
+def _trigger(board: Board) -> str:
+    if board.trigger is None:
+        return "none"
+    led = f", drives an LED that is lit while it is {board.trigger_led}"
+    return board.trigger.name + (led if board.trigger_led else "")
 
 
 def _power(board: Board) -> str:

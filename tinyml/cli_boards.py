@@ -88,10 +88,10 @@ def flash(
     done = write(firmware, name, options, check=check)
     facts: dict[str, object] = {"board": firmware.board.name, "image": str(firmware.elf)}
     facts["probe"] = done.probe
-    if done.boot is not None:
-        facts |= {"model": done.boot.model, "model_hash": done.boot.hash}
-        facts |= {"clock_hz": done.boot.clock_hz, "clock": done.boot.clock}
-    facts["checked"] = done.boot is not None
+    if done.answer is not None:
+        facts |= {"model": done.answer.model, "model_hash": done.answer.hash}
+        facts |= {"clock_hz": done.answer.clock_hz, "clock": done.answer.clock}
+    facts["checked"] = done.answer is not None
     if as_json:
         _print_json(facts)
     else:

@@ -8,21 +8,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import wire
+from . import mlperf
 from .board import Board, load_board
-from .errors import InputError, ProbeError
+from .clean import printable
+from .errors import InputError, ProbeError, RunError
 from .link import Log
-from .probes import Options, open_probe
+from .probes import Options, Probe, open_probe
 from .run import connect
+
+APPS = ("bench", "mlperf", "mlperf-energy", "example")
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """An image of a build folder, for `board`; it says of itself that it runs `model_hash`."""
+    """An image of a build folder, for `board`; it says of itself that it runs `model_hash`.
+
+    `app` is one of APPS and decides in which protocol it says so; `board` has its baud rate.
+    """
 
     elf: Path
     board: Board
     model_hash: str
+    app: str = "bench"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the firmware on the board says of itself; `clock` is ok, or what did not start."""
+
+    model: str
+    hash: str
+    clock_hz: int
+    clock: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,7 @@ class Flashed:
     """Which probe did it, and what the board then said of itself (None: it was not asked)."""
 
     probe: str
-    boot: wire.Boot | None
+    answer: Answer | None
 
 
 def load_firmware(folder: Path, board: str | None = None) -> Firmware:
@@ -43,6 +60,7 @@ def load_firmware(folder: Path, board: str | None = None) -> Firmware:
     try:
         name, file, wanted = (str(about[key]) for key in ("board", "elf", "sha256"))
         model_hash = str(plan["model_hash"])
+        app = str(about.get("app", "bench"))
     except KeyError as error:
         raise InputError(f"{folder}: build.json or plan.json lacks {error}", hint=_AGAIN) from error
     found = load_board(board or name)
@@ -55,7 +73,11 @@ def load_firmware(folder: Path, board: str | None = None) -> Firmware:
         raise InputError(f"{elf}: cannot read the image: {error.strerror}", hint=_AGAIN) from error
     if digest != wanted:
         raise InputError(f"{elf} is not what the build made", hint=_AGAIN)
-    return Firmware(elf, found, model_hash)
+    if app not in APPS:
+        raise InputError(f"{folder}: its application {app!r} is unknown", hint=_AGAIN)
+    if app == "mlperf-energy":
+        found = mlperf.energy_board(found)
+    return Firmware(elf, found, model_hash, app)
 
 
 _AGAIN = "build it again: tinyml build"
@@ -95,18 +117,49 @@ def flash(
         if missing:
             raise ProbeError(missing)
         opened.flash(firmware.elf)
-        if not check:
+        if not check or firmware.app == "example":  # which says what its user makes it say
             return Flashed(opened.summary(), None)
         opened.reset()
-        console = opened.console()
         with Log(log) as raw:
-            session = connect(
-                console,
-                raw,
-                board=firmware.board.name,
-                model_hash=firmware.model_hash,
-                diagnose=opened.diagnose,
-                patience=patience,
-                flashed=True,
-            )
-        return Flashed(opened.summary(), session.boot)
+            ask = _bench_answer if firmware.app == "bench" else _mlperf_answer
+            return Flashed(opened.summary(), ask(firmware, opened, raw, patience))
+
+
+def _bench_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) -> Answer:
+    session = connect(
+        probe.console(),
+        log,
+        board=firmware.board.name,
+        model_hash=firmware.model_hash,
+        diagnose=probe.diagnose,
+        patience=patience,
+        flashed=True,
+    )
+    boot = session.boot
+    return Answer(boot.model, boot.hash, boot.clock_hz, boot.clock)
+
+
+def _mlperf_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) -> Answer:
+    """By the benchmark's protocol: `name` tells the board, `help` of our firmware the rest."""
+    _, identity = mlperf.connect(probe.console(), log, probe.diagnose)
+    more = identity.more
+    wanted = f"tinyml-{firmware.board.name}"
+    if identity.name != wanted:
+        raise RunError(
+            f"wrong port: at it answers {printable(identity.name, 60)}, not the {wanted} that was "
+            "flashed",
+            hint="--port names the port of the flashed board; `tinyml ports` lists them",
+        )
+    if more.get("hash") != firmware.model_hash:
+        raise RunError(
+            f"wrong firmware: the firmware on the device runs a model with hash "
+            f"{printable(more.get('hash', 'unknown'), 60)}, not {firmware.model_hash}",
+            hint="is this the port of the board that was flashed? reset the board",
+        )
+    hz = more.get("clock_hz", "")
+    return Answer(
+        more.get("model", identity.task.name),
+        firmware.model_hash,
+        int(hz) if hz.isdecimal() else 0,
+        more.get("clock", ""),
+    )

@@ -168,7 +168,7 @@ def build(
         )
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)
-        _write_json(work / "build.json", image.to_json())
+        _write_json(work / "build.json", {"app": app, **image.to_json()})
         shutil.rmtree(work / "obj", ignore_errors=True)
         _replace_folder(work, output)
     finally:
@@ -244,11 +244,12 @@ def _moved(image: Image, folder: Path) -> Image:
 
 @dataclass(frozen=True)
 class Device:
-    """An open session and the unit its counts are in."""
+    """An open session and the unit its counts are in; `details` is what is known of the probe."""
 
     session: Session
     counting: Counting
     probe: str
+    details: str
 
 
 @contextmanager
@@ -272,7 +273,7 @@ def device(
             baud = board.console.baud if board.console else 115200
             with open_port(port, baud) as line:
                 session = connect(line, raw, board=board.name, model_hash=built.model.hash)
-                yield Device(session, Counting("cycles"), "port")
+                yield Device(session, Counting("cycles"), "port", "")
             return
         more = {} if port is None else {"port": port}
         with open_probe(name, board, {**(options or {}), **more}) as opened:
@@ -289,7 +290,8 @@ def device(
                 diagnose=opened.diagnose,
                 flashed=not emulated,
             )
-            yield Device(session, opened.counting(session.boot.counter_hz), name)
+            counting = opened.counting(session.boot.counter_hz)
+            yield Device(session, counting, name, opened.summary())
 
 
 def default_probe(board: Board) -> str:
@@ -395,6 +397,7 @@ def bench(
             measured,
             opened.counting,
             probe=opened.probe,
+            probe_details=opened.details,
             toolchain=f"{built.image.compiler} {' '.join(built.image.flags)}",
             steps=built.steps,
             memory=memory,

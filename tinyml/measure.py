@@ -156,8 +156,13 @@ def _check_supply(board: Board, meter: Meter) -> None:
 
 
 def _drives_led(board: Board) -> tuple[str, ...]:
-    """Notes of the board file that say so: the LED's current is then in the figures."""
-    return tuple(note for note in board.notes if "trigger" in note and "LED" in note)
+    """The warning where the board file says so: the LED's current is then in the figures."""
+    if board.trigger is None or not board.trigger_led:
+        return ()
+    return (
+        f"the trigger pin, {board.trigger.name}, drives an LED that is lit while it is "
+        f"{board.trigger_led}",
+    )
 
 
 def _windows(
@@ -213,5 +218,5 @@ def _windows(
         own_charge=meter.own_charge(),
         skipped_c=recording.skipped_c,
         clock_status=boot.clock,
-        led=bool(_drives_led(built.board)),
+        led=bool(built.board.trigger_led),
     )

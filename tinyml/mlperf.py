@@ -123,7 +123,7 @@ def energy_board(board: Board) -> Board:
     if board.trigger is None or board.console is None:
         raise BoardError(
             f"board {board.name} has no trigger pin, and in energy mode that marks the windows",
-            hint="name one in the board file: trigger = ...",
+            hint='name one in the board file: [trigger] pin = "..."',
         )
     return replace(board, console=replace(board.console, baud=ENERGY_BAUD))
 

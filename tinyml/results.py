@@ -76,6 +76,7 @@ class Run:
     `counts` has one entry per inference, in `unit`: cycles of a chip, instructions of an emulator
     or nanoseconds of this computer; only where `emulated` is false does it say what a board does.
     `resolution` is one tick of the counter in that unit. `accuracy` is a fraction of `samples`.
+    `probe_details` are the probe's serial number and firmware version, where they are known.
     """
 
     board: str
@@ -90,6 +91,7 @@ class Run:
     clock_hz: int
     clock_status: str
     counter: str
+    probe_details: str = ""
     counts: tuple[float, ...] = ()
     steps: tuple[Step, ...] = ()
     output_crc: str = ""
