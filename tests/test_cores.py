@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.test_ops import INT4, case, cases, having
 from tinyml import tflite
 from tinyml.board import load_board
 from tinyml.ops import OPS
+from tinyml.paths import FIRMWARE
 
 V6M = str(Path(__file__).parent / "boards" / "mps2_an385_v6m.toml")
 CORES = (V6M, "mps2_an385", "mps2_an386", "mps3_an547")
@@ -108,3 +110,21 @@ def test_a_sample_of_int16_and_wider_integers_equals_tflm(board: str, tmp_path: 
 def test_every_variant_runs_on_one_of_the_cores() -> None:
     special = {name for name in kernel_names() if "__" in name}
     assert special == set().union(*(variants(op, b) for op in OPS for b in CORES))
+
+
+def test_every_variant_carries_its_figure() -> None:
+    """Above its struct: the core, instructions before and after, and bytes of text."""
+    wanted = (
+        r"Cortex-M\d+",
+        "instructions",
+        r"\d[\d.,]*( M)?\D+\d",
+        r"[Tt]ext\b",
+        r"\d+ (bytes|for)",
+    )
+    bare = []
+    for name in kernel_names():
+        header = (FIRMWARE / "kernels" / f"{name}.h").read_text()
+        text = re.sub(r"\n \* ", " ", header.partition(f"struct {name} {{")[0])
+        if "__" in name and not all(re.search(pattern, text) for pattern in wanted):
+            bare.append(name)
+    assert not bare

@@ -1,5 +1,7 @@
 /* add_s8 without broadcasting for cores with the DSP extension, with scales whose shifts are to
- * the right. SMMULR of twice the raised value rounds as the doubling high multiplication does. */
+ * the right. SMMULR of twice the raised value rounds as the doubling high multiplication does.
+ * Cortex-M4, emulated instructions of the three such layers of ResNet-8: 1.19 M with add_s8, 0.53 M
+ * with this; 1.19 M and 0.55 M cycles, estimated for STM32L4R5. Text: 296 bytes for each layer. */
 #ifndef TM_KERNELS_ADD_S8__DSP_H
 #define TM_KERNELS_ADD_S8__DSP_H
 

