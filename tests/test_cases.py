@@ -20,8 +20,9 @@ from tests.executor import Executor
 from tests.modelfile import SAME, VALID, ModelFile
 from tests.oracle import Tflm, differences
 from tests.target import check_on_core
-from tinyml import data, emit, flow, quantize, tflite
+from tinyml import data, emit, flow, tflite
 from tinyml.board import load_board
+from tinyml.child import QUIET
 from tinyml.engines import aot
 from tinyml.errors import ModelError
 from tinyml.graph import Graph
@@ -123,7 +124,7 @@ class Converted:
 
 def keras_module() -> Any:
     """Keras, as quiet and as repeatable as the child process has it."""
-    os.environ.update(quantize._QUIET)
+    os.environ.update(QUIET)
     import keras
 
     return keras

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyml import kerasfile, quantize
+from tinyml.child import QUIET, Child
 from tinyml.errors import InputError, ModelError, TinymlError, ToolError
 from tinyml.labels import layer_label, node_label
 from tinyml.paths import ROOT
@@ -32,7 +33,7 @@ OUTPUTS = {"wide": 5, "a": 3, "y": 7, "b": 2, "x": 4}
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of saved models, made once; TensorFlow is imported here and by children only."""
-    os.environ.update(quantize._QUIET)
+    os.environ.update(QUIET)
     import keras
     from keras import layers
 
@@ -360,7 +361,8 @@ def crashing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., T
     def run(code: str, timeout: float = 60) -> TinymlError:
         prelude = "import json, os, sys, time, pathlib; job = json.load(sys.stdin)\n"
         prelude += "def stage(s): pathlib.Path(job['answer']).write_text(s)\n"
-        monkeypatch.setattr(quantize, "_CHILD", ("-c", prelude + code))
+        child = Child(("-c", prelude + code), quantize._KERAS.stages)
+        monkeypatch.setattr(quantize, "_KERAS", child)
         output = tmp_path / "out.tflite"
         with pytest.raises(TinymlError) as caught:
             quantize.quantize(model, calibration=calibration, output=output, timeout=timeout)
@@ -427,7 +429,8 @@ def test_importing_quantize_is_cheap() -> None:
         ("model.keras", b"\x13\x37" * 500, "not a Keras model"),
         ("model.keras", b"PK\3\4" + bytes(99), "not a Keras model"),
         ("model.h5", b"\x13\x37" * 500, "not a Keras model"),
-        ("model.tflite", b"\x1c\0\0\0TFL3" + bytes(99), "already"),
+        ("model.onnx", b"PK\3\4" + bytes(99), "not a model"),
+        ("model.bin", b"\x13\x37" * 500, "not a model"),
     ],
 )
 def test_not_a_model(tmp_path: Path, name: str, content: bytes, word: str) -> None:

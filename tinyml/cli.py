@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .board import Board
     from .flow import Built, Model
     from .project import Project
+    from .quantize import Precision
     from .run import Progress
     from .tflm_build import Options
 
@@ -34,11 +35,18 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
 
 ModelArgument = Annotated[
-    Path | None, typer.Argument(help="A .keras, .h5, SavedModel or int8 .tflite model.")
+    Path | None, typer.Argument(help="A .tflite, .keras, .h5, SavedModel, .onnx or .pt2 model.")
 ]
 BoardOption = Annotated[str | None, typer.Option("--board", "-b", help="A board of `boards`.")]
 CalibrationOption = Annotated[
-    Path | None, typer.Option(help="A .npz of arrays by input name, to quantise a Keras model.")
+    Path | None, typer.Option(help="A .npz of arrays by input name, to quantise a float model.")
+]
+TypeOption = Annotated[
+    str | None, typer.Option("--type", help="Quantise to int8, int16x8 or int4 (its weights).")
+]
+KeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--keep", help="LAYER=TYPE of a layer that is to have another; repeatable."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 UnsafeOption = Annotated[
@@ -126,6 +134,7 @@ def _build(
     app: str = "bench",
     argmax: bool = False,
     inputs: Path | None = None,
+    numbers: Precision | None = None,
 ) -> Built:
     """The build that command line and project file ask for together."""
     from dataclasses import replace
@@ -146,7 +155,8 @@ def _build(
     if project and project.stack_bytes:
         board = replace(board, stack_bytes=project.stack_bytes)
     source = path or (project.model if project else Path())
-    model = _load(source, calibration or (project.calibration if project else None), unsafe)
+    calibrated = calibration or (project.calibration if project else None)
+    model = _load(source, calibrated, unsafe, numbers or _numbers(project))
     if argmax and runtime:
         raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
     if argmax:
@@ -208,10 +218,29 @@ def _board(name: str | None) -> Board:
     return load_board(name)
 
 
-def _load(path: Path, calibration: Path | None, unsafe: bool) -> Model:
+def _numbers(
+    project: Project | None, kind: str | None = None, keep: list[str] | None = None
+) -> Precision:
+    """What a float model is quantised to, by command line and project file together."""
+    from .quantize import precision
+
+    kept = dict(project.keep) if project else {}
+    for text in keep or ():
+        layer, found, value = text.rpartition("=")
+        if not found or not layer:
+            raise InputError(f"--keep is {text!r}", hint="write --keep LAYER=int16x8")
+        kept[layer] = value
+    return precision(kind or (project.type if project else "int8"), kept)
+
+
+def _load(
+    path: Path, calibration: Path | None, unsafe: bool, numbers: Precision | None = None
+) -> Model:
     from . import flow
 
-    model = flow.load_model(path, calibration=calibration, unsafe=unsafe, tell=_tell)
+    model = flow.load_model(
+        path, calibration=calibration, numbers=numbers, unsafe=unsafe, tell=_tell
+    )
     _warn(model.warnings)
     return model
 

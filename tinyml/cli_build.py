@@ -16,6 +16,7 @@ from .cli import (
     EngineOption,
     InputsOption,
     JsonOption,
+    KeepOption,
     ModelArgument,
     OptimizeOption,
     OutputOption,
@@ -24,12 +25,14 @@ from .cli import (
     SanitizeOption,
     SerialOption,
     TflmOption,
+    TypeOption,
     UnsafeOption,
     _board,
     _build,
     _built_json,
     _engine,
     _load,
+    _numbers,
     _print_json,
     _progress,
     _project,
@@ -62,6 +65,8 @@ def build(
     model: ModelArgument = None,
     board: BoardOption = None,
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     sanitize: SanitizeOption = False,
@@ -93,6 +98,7 @@ def build(
         app=firmware,
         argmax=argmax,
         inputs=inputs,
+        numbers=_numbers(_project(model), kind, keep),
     )
     if as_json:
         _print_json(_built_json(built))
@@ -110,6 +116,8 @@ def run(
         "outputs.npz"
     ),
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     sanitize: SanitizeOption = False,
@@ -130,14 +138,14 @@ def run(
     from . import data, flow, report
 
     project = _project(model)
+    numbers = _numbers(project, kind, keep)
     if firmware == "example":
         from .cli_example import run_example
 
         chosen = _runtime(model, engine, tflm, arena, custom_op)
         arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
-        run_example(
-            _build(*arguments, app=firmware, argmax=argmax, inputs=inputs), probe, port, as_json
-        )
+        example = _build(*arguments, app=firmware, argmax=argmax, inputs=inputs, numbers=numbers)
+        run_example(example, probe, port, as_json)
         return
     if firmware != "bench":
         raise InputError(f"--app is {firmware!r}", hint="bench or example")
@@ -150,12 +158,11 @@ def run(
 
         source = model or (project.model if project else Path())
         calibrated = calibration or (project.calibration if project else None)
-        run_on_host(_load(source, calibrated, unsafe), file, results, as_json)
+        run_on_host(_load(source, calibrated, unsafe, numbers), file, results, as_json)
         return
     chosen = _runtime(model, engine, tflm, arena, custom_op)
-    built = _build(
-        model, board, calibration, output, optimize, sanitize, unsafe, chosen, argmax=argmax
-    )
+    arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
+    built = _build(*arguments, argmax=argmax, numbers=numbers)
     graph = built.model.graph
     arrays = data.input_arrays(file, graph.input_names)
     labels = data.labels_of(file, graph.input_names)
@@ -189,6 +196,8 @@ def bench(
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     output: OutputOption = None,
     optimize: OptimizeOption = None,
     argmax: ArgmaxOption = False,
@@ -208,9 +217,9 @@ def bench(
 
     project = _project(model)
     chosen = _runtime(model, engine, tflm, arena, custom_op)
-    built = _build(
-        model, board, calibration, output, optimize, False, unsafe, chosen, argmax=argmax
-    )
+    numbers = _numbers(project, kind, keep)
+    arguments = (model, board, calibration, output, optimize, False, unsafe, chosen)
+    built = _build(*arguments, argmax=argmax, numbers=numbers)
     labelled = test or (project.test if project else None)
     folder = flow.results_folder(results, built)
     with _progress("inferences") as progress:

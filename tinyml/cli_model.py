@@ -10,7 +10,10 @@ import typer
 from .cli import (
     CalibrationOption,
     JsonOption,
+    KeepOption,
+    TypeOption,
     UnsafeOption,
+    _numbers,
     _print_json,
     _tell,
     _warn,
@@ -23,13 +26,18 @@ from .errors import InputError
 
 @app.command()
 def quantize(
-    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file or a SavedModel folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(help="A .keras, .h5, float .tflite, .onnx or .pt2 file, or a SavedModel."),
+    ],
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The .tflite file to write.")
     ] = None,
     float_io: Annotated[
-        bool, typer.Option(help="Keep float32 inputs and outputs; int8 inside.")
+        bool, typer.Option(help="Keep float32 inputs and outputs; integers inside.")
     ] = False,
     unsafe: UnsafeOption = False,
     test: Annotated[
@@ -40,11 +48,13 @@ def quantize(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Convert a Keras model to a fully int8 .tflite file, and say what that costs by layer."""
+    """Convert a float model to a fully int8 .tflite file, and say what that costs by layer."""
     from . import data, quality, report
     from .quantize import quantize as convert
 
     target = output or model.with_suffix(".tflite")
+    if target.exists() and model.exists() and target.samefile(model):
+        target = model.with_name(f"{model.stem}_{kind or 'int8'}.tflite")
     if min_accuracy is not None and test is None:
         raise InputError("--min-accuracy needs a labelled set", hint="give --test test.npz")
     done = convert(
@@ -52,13 +62,14 @@ def quantize(
         calibration=calibration,
         output=target,
         io_dtype="float32" if float_io else "int8",
+        numbers=_numbers(None, kind, keep),
         unsafe=unsafe,
         keep_float=True,
         progress=_tell,
     )
     _warn(done.warnings)
     assert calibration is not None  # there is no conversion without
-    _tell("comparing int8 with float32")
+    _tell("comparing with float32")
     arrays = data.input_arrays(calibration, done.inputs)
     labelled = None if test is None else data.labelled_set(test, done.inputs)
     found = quality.report(done.float_model, target.read_bytes(), arrays, labelled)

@@ -1,5 +1,9 @@
 """What can go wrong, as one clear sentence and a hint; caught once, in cli.py."""
 
+from .clean import printable
+
+_LONGEST = 4000
+
 
 class TinymlError(Exception):
     """An error a user can act on: `message` names the file, layer, tensor, key or port."""
@@ -19,7 +23,13 @@ class InputError(TinymlError):
 
 
 class ModelError(InputError):
-    """A model file that is broken, or asks for what the engine does not have."""
+    """A model file that is broken, or asks for what the engine does not have.
+
+    Its message may quote the file: it is made one line without control characters.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(printable(message, _LONGEST), hint=hint)
 
 
 class BoardError(InputError):

@@ -25,7 +25,7 @@ from .paths import FIRMWARE
 from .plan import Plan, with_weights_in_ram, without_room
 from .ports import open_port
 from .probes import Counting, Options, open_probe
-from .quantize import quantize
+from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
 from .run import Progress, Session, connect, summarise
 
@@ -78,16 +78,30 @@ class Built:
 
 
 def load_model(
-    path: Path, *, calibration: Path | None = None, unsafe: bool = False, tell: Tell = _silent
+    path: Path,
+    *,
+    calibration: Path | None = None,
+    numbers: Precision | None = None,
+    unsafe: bool = False,
+    tell: Tell = _silent,
 ) -> Model:
-    """An int8 .tflite as it is; a Keras model or SavedModel quantised with `calibration`."""
+    """A quantised .tflite as it is; any other model quantised with `calibration` to `numbers`.
+
+    A float .tflite without calibration is taken as it is too.
+    """
     if path.suffix == ".tflite":
         graph = tflite.load(path)
-        return Model(path.stem, path.read_bytes(), graph)
+        if calibration is None or not is_float(graph):
+            return Model(path.stem, path.read_bytes(), graph)
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
         target = Path(folder) / "model.tflite"
         quantized = quantize(
-            path, calibration=calibration, output=target, unsafe=unsafe, progress=tell
+            path,
+            calibration=calibration,
+            output=target,
+            numbers=numbers or Precision(),
+            unsafe=unsafe,
+            progress=tell,
         )
         content = target.read_bytes()
     return Model(path.stem, content, tflite.parse(content, path.name), quantized.warnings)

@@ -1,16 +1,12 @@
 """Keras model or SavedModel to int8 .tflite; the only module that imports TensorFlow.
 
-Run by quantize.py as `python -m tinyml.keras`, one conversion per process: the job is JSON on
-stdin, the answer is JSON in the file `job["answer"]`. Whatever TensorFlow raises is left to kill
-this process: the parent tells it from the stage reached and the last lines of stderr.
+Run by quantize.py as `python -m tinyml.keras`, one conversion per process (child.py).
 """
 
 from __future__ import annotations
 
-import json
 import re
 import struct
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,31 +14,18 @@ from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
-import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from . import kerasfile
-from .data import load_arrays
-from .errors import InputError, ModelError, TinymlError, ToolError
+from . import child, kerasfile
+from .calibration import Input, calibration_samples
+from .errors import ModelError, ToolError
 from .graph import Array
 
+_NUMBERED = re.compile(r"output_\d+")
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
-_MOST_SAMPLES = 512
 _MOST_STEPS = 64
 _TENSOR_NAME, _MAP_NAME, _INPUTS, _OUTPUTS = 10, 4, 6, 8  # vtable entries: 4 + 2 * field id
-
-
-@dataclass(frozen=True)
-class Input:
-    """One model input without its batch dimension."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    def __str__(self) -> str:
-        return f"{self.name!r} with shape (N, {', '.join(map(str, self.shape))})"
 
 
 @dataclass(frozen=True)
@@ -58,24 +41,11 @@ class Loaded:
     warnings: tuple[str, ...] = ()
 
 
-def main() -> None:
-    """Read the job, write each stage reached, then the answer or the error."""
-    job = json.load(sys.stdin)
-    answer = Path(job["answer"])
-
-    def stage(name: str) -> None:
-        answer.write_text(json.dumps({"stage": name, "keras": keras.__version__}))
-
-    try:
-        result = {"stage": "done", **convert(job, stage)}
-    except TinymlError as error:
-        kind = type(error).__name__
-        result = {"error": kind, "message": error.message, "hint": error.hint}
-    answer.write_text(json.dumps(result))
-
-
 def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, Any]:
-    """Load, check the calibration data, trace with batch 1, convert, name; the answer's fields."""
+    """Load, check the calibration data, trace with batch 1, convert, name; the answer's fields.
+
+    Without an "output" in the job only the float32 model is wanted, to be quantised by others.
+    """
     if not keras.__version__.startswith("3."):
         raise ToolError(
             f"tinyml reads models with Keras 3, and Keras {keras.__version__} is installed",
@@ -83,15 +53,20 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
         )
     stage("load")
     path = Path(job["model"])
-    model = load_saved_model(path) if path.is_dir() else load_keras(path, unsafe=job["unsafe"])
+    if path.is_dir():
+        model = load_saved_model(path, job.get("input_names"), job.get("output_names"))
+    else:
+        model = load_keras(path, unsafe=job["unsafe"])
     samples = calibration_samples(job["calibration"], model.inputs)
     stage("trace")
     folder = Path(job["folder"])
     export(model, folder)
     stage("convert")
-    data = bytearray(to_int8(folder, samples, job["io_dtype"]))
-    name_ends(data, model)
-    Path(job["output"]).write_bytes(data)
+    if job.get("output"):
+        wide = job.get("kind") == "int16x8"
+        data = bytearray(to_integers(folder, samples, job["io_dtype"], wide=wide))
+        name_ends(data, model)
+        Path(job["output"]).write_bytes(data)
     if job.get("float_output"):
         data = bytearray(to_float(folder))
         name_ends(data, model)
@@ -139,8 +114,16 @@ def load_keras(path: Path, *, unsafe: bool) -> Loaded:
     return Loaded(call, model, inputs, outputs, layers_out, model.name, tuple(warnings))
 
 
-def load_saved_model(path: Path) -> Loaded:
-    """A SavedModel folder by its signature 'serving_default'; names in the signature's order."""
+def load_saved_model(
+    path: Path,
+    input_order: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+) -> Loaded:
+    """A SavedModel folder by its signature 'serving_default'.
+
+    Inputs are in the order given where that has the same names, else in the signature's order;
+    outputs in the signature's, by the names given for them.
+    """
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures.get("serving_default")
     if signature is None:
@@ -149,17 +132,27 @@ def load_saved_model(path: Path) -> Loaded:
             hint="write it with model.export('folder')",
         )
     specs = signature.structured_input_signature[1]
-    names = tuple(specs)
+    names = _in_order(specs, input_order)
     inputs = tuple(
         Input(n, _fixed(path, n, specs[n].shape[1:]), specs[n].dtype.name) for n in names
     )
-    outputs = tuple(signature.structured_outputs)
+    keys = _in_order(signature.structured_outputs, None)
 
     def call(tensors: Sequence[Any]) -> Sequence[Any]:
         answers = signature(**dict(zip(names, tensors, strict=True)))
-        return [answers[name] for name in outputs]
+        return [answers[key] for key in keys]
 
-    return Loaded(call, loaded, inputs, outputs, ("",) * len(outputs))
+    outputs = tuple(output_names or keys)
+    return Loaded(call, loaded, inputs, outputs, ("",) * len(keys))
+
+
+def _in_order(names: Mapping[str, Any], order: Sequence[str] | None) -> tuple[str, ...]:
+    """`names` in this order; else 'output_10' behind 'output_9', and others as they are."""
+    if order and sorted(order) == sorted(names):
+        return tuple(order)
+    if all(_NUMBERED.fullmatch(name) for name in names):
+        return tuple(sorted(names, key=lambda name: int(name.rpartition("_")[2])))
+    return tuple(names)
 
 
 def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -230,31 +223,6 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(taken)
 
 
-def calibration_samples(path: str | None, inputs: Sequence[Input]) -> list[Array]:
-    """The calibration arrays in input order, checked by name, shape and value."""
-    if path is None:
-        raise kerasfile.no_calibration([(entry.name, entry.shape) for entry in inputs])
-    file = Path(path)
-    arrays = load_arrays(file)
-    wanted = ", ".join(map(str, inputs))
-    for entry in inputs:
-        if entry.name not in arrays:
-            raise InputError(
-                f"{file.name} has no array {entry.name!r}; it has "
-                + (", ".join(map(repr, sorted(arrays))) or "none"),
-                hint=f"the model's inputs are {wanted}; name the arrays after them",
-            )
-        if arrays[entry.name].shape[1:] != entry.shape:
-            raise InputError(
-                f"{file.name}: array {entry.name!r} has shape {arrays[entry.name].shape}, and the "
-                f"model's input is {entry}",
-                hint="N counts the samples; the other sizes are those of the model's input",
-            )
-    rows = len(arrays[inputs[0].name])
-    chosen = np.unique(np.linspace(0, rows - 1, min(rows, _MOST_SAMPLES)).astype(int))
-    return [arrays[entry.name][chosen].astype(entry.dtype) for entry in inputs]
-
-
 def export(model: Loaded, folder: Path) -> None:
     """Write a SavedModel with batch 1 whose signature is in000.. and out000.., in order.
 
@@ -274,8 +242,10 @@ def export(model: Loaded, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def to_int8(folder: Path, samples: Sequence[Array], io_dtype: str) -> bytes:
-    """Full integer quantisation: int8 activations, per-channel int8 weights."""
+def to_integers(
+    folder: Path, samples: Sequence[Array], io_dtype: str, *, wide: bool = False
+) -> bytes:
+    """Full integer quantisation: int8 activations, or int16 if `wide`; per-channel int8 weights."""
 
     def representative() -> Iterator[dict[str, Array]]:
         for row in range(len(samples[0])):
@@ -286,9 +256,14 @@ def to_int8(folder: Path, samples: Sequence[Array], io_dtype: str) -> bytes:
     )
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.dtypes.as_dtype(io_dtype)
-    converter.inference_output_type = tf.dtypes.as_dtype(io_dtype)
+    sets = tf.lite.OpsSet
+    narrow, wider = (
+        sets.TFLITE_BUILTINS_INT8,
+        sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+    )
+    converter.target_spec.supported_ops = [wider if wide else narrow]
+    ends = tf.float32 if io_dtype == "float32" else tf.int16 if wide else tf.int8
+    converter.inference_input_type = converter.inference_output_type = ends
     return bytes(converter.convert())
 
 
@@ -360,4 +335,4 @@ def _set_order(data: bytearray, graph: Any, field: int, order: Sequence[int]) ->
 
 
 if __name__ == "__main__":
-    main()
+    child.main(convert, keras=keras.__version__)

@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 from .errors import InputError, ModelError
 
-Kind = Literal["keras", "h5", "saved_model"]
+Kind = Literal["keras", "h5", "saved_model", "tflite", "onnx", "torch"]
 
 _MOST_CONFIG_BYTES = 1 << 25
 _MOST_MODEL_BYTES = 1 << 30
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_ONNX = b"\x08"  # protobuf: the first field of an ONNX model is the number of its version
+_KNOWN = "a .keras, .h5, .tflite, .onnx or .pt2 file, or a SavedModel folder"
 _RETRY = "save the model again: model.save('model.keras')"
 
 
@@ -28,7 +30,7 @@ def kind(path: Path) -> Kind:
             f"{path} is a folder without saved_model.pb", hint="write one with model.export(folder)"
         )
     if not path.is_file():
-        raise ModelError(f"{path} does not exist", hint="give a .keras, .h5 or SavedModel folder")
+        raise ModelError(f"{path} does not exist", hint=f"give {_KNOWN}")
     with path.open("rb") as file:
         head = file.read(8)
     if path.suffix == ".keras" and head.startswith(b"PK"):
@@ -36,8 +38,14 @@ def kind(path: Path) -> Kind:
     if path.suffix in (".h5", ".hdf5") and head == b"\x89HDF\r\n\x1a\n":
         return "h5"
     if head[4:8] == b"TFL3":
-        raise ModelError(f"{path.name} is a .tflite file already", hint="use it as it is")
-    raise ModelError(f"{path.name} is not a Keras model (.keras or .h5)", hint=_RETRY)
+        return "tflite"
+    if path.suffix == ".onnx" and head.startswith(_ONNX):
+        return "onnx"
+    if path.suffix in (".pt2", ".pt", ".pth"):
+        return "torch"
+    if path.suffix in (".keras", ".h5", ".hdf5"):
+        raise ModelError(f"{path.name} is not a Keras model (.keras or .h5)", hint=_RETRY)
+    raise ModelError(f"{path.name} is not a model that tinyml reads", hint=f"give {_KNOWN}")
 
 
 def check(path: Path, *, unsafe: bool) -> tuple[str, dict[str, Any]]:

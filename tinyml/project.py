@@ -7,7 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +17,14 @@ from .errors import InputError
 FILE_NAME = "tinyml.toml"
 ENGINES = ("aot", "tflm")
 OPTIMIZE = ("speed", "balanced", "size")
+KINDS = ("int8", "int16x8", "int4")
 _MOST_BYTES = 1 << 16
 _STACK = range(256, 1 << 20)
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "project": ("name", "model", "engine"),
     "data": ("calibration", "test"),
-    "options": ("board", "optimize", "prefix", "stack_bytes"),
+    "options": ("board", "optimize", "prefix", "stack_bytes", "type"),
+    "keep": (),
 }
 Engine = Literal["aot", "tflm"]
 Optimize = Literal["speed", "balanced", "size"]
@@ -42,6 +44,8 @@ class Project:
     optimize: Optimize = "balanced"
     prefix: str = ""
     stack_bytes: int | None = None
+    type: str = "int8"
+    keep: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_project(path: Path) -> Project:
@@ -49,7 +53,7 @@ def load_project(path: Path) -> Project:
     path = path / FILE_NAME if path.is_dir() else path
     tables = _read(path)
     _check_keys(path, tables)
-    project, data, options = (tables.get(name, {}) for name in _KEYS)
+    project, data, options, keep = (tables.get(name, {}) for name in _KEYS)
     model = _text(path, project, "project", "model")
     if model is None:
         raise InputError(f"{path}: [project] has no model", hint='add model = "model.keras"')
@@ -73,6 +77,8 @@ def load_project(path: Path) -> Project:
         optimize=optimize or "balanced",
         prefix=prefix,
         stack_bytes=_stack(path, options),
+        type=_choice(path, options, "options", "type", KINDS) or "int8",
+        keep={layer: _choice(path, keep, "keep", layer, KINDS) or "int8" for layer in keep},
     )
 
 
@@ -114,7 +120,11 @@ def write_project(
         _line("board", board, "microbit"),
         'optimize = "balanced"  # speed, balanced or size',
         f"prefix = {_quoted(name)}  # first part of every C name of this model",
+        '# type = "int8"  # int8, int16x8 or int4: what a float model is quantised to',
         "# stack_bytes = 2048  # stack reserved on the board; the default leaves what is free",
+        "",
+        "[keep]",
+        '# conv2d = "int16x8"  # one layer of another type than the rest',
     ]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     return target
@@ -146,7 +156,7 @@ def _check_keys(path: Path, tables: Mapping[str, Any]) -> None:
         if not isinstance(table, dict):
             raise InputError(f"{path}: {section} must be a section", hint=f"write [{section}]")
         for key in table:
-            if key not in _KEYS[section]:
+            if section != "keep" and key not in _KEYS[section]:  # layers have any name
                 elsewhere = [s for s, keys in _KEYS.items() if key in keys]
                 hint = f"it belongs in [{elsewhere[0]}]" if elsewhere else ""
                 raise InputError(

@@ -1,4 +1,4 @@
-"""What quantisation costs: float against int8 layer by layer, ranges, and sanity of the scales."""
+"""What quantisation costs: float against integers by layer, ranges, and sanity of the scales."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from .ops import OPS
 SAMPLES = 32
 _AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 _INT32 = (1 << 31) - 1
+_INTEGERS = (np.int8, np.int16)
+# Their kernels take one scale of the output only: 1 is 0.4% too large for the softmax's int8.
+_FIXED_SCALES = ("SOFTMAX", "LOGISTIC", "TANH", "LOG_SOFTMAX", "L2_NORMALIZATION")
 _SATURATED = 0.01
 _NARROW = 0.1
 _ODD_BIAS = 0.02
@@ -25,15 +28,17 @@ _ODD_BIAS = 0.02
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator's output in float32 and in int8, over all samples.
+    """One operator's output in float32 and in integers, over all samples.
 
-    `error` is the root mean square of the difference, relative to that of the float values;
-    `steps` the largest difference in int8 steps. int8 holds `holds`; the float values lie in
-    `range`, and `saturated` is their share outside of what int8 holds.
+    `kind` is the type of its numbers: int8, int16, or with weights of another type int16x8 (8-bit
+    weights) and int4. `error` is the root mean square of the difference, relative to that of the
+    float values; `steps` the largest difference in steps of the integers, which hold `holds`; the
+    float values lie in `range`, and `saturated` is their share outside of what is held.
     """
 
     label: str
     op: str
+    kind: str
     tensor: str
     error: float
     steps: float
@@ -43,7 +48,7 @@ class Layer:
 
     @property
     def used(self) -> float:
-        """Share of the int8 range that the float values need."""
+        """Share of the integers' range that the float values need."""
         return (self.range[1] - self.range[0]) / (self.holds[1] - self.holds[0])
 
 
@@ -67,8 +72,9 @@ class _Sums:
 
     label: str
     op: str
+    kind: str
     tensor: Tensor
-    places: tuple[int, int]  # tensor indices in the float and in the int8 model
+    places: tuple[int, int]  # tensor indices in the float and in the integer model
     square: float = 0.0
     difference: float = 0.0
     steps: float = 0.0
@@ -80,7 +86,9 @@ class _Sums:
 
     def __post_init__(self) -> None:
         t = self.tensor
-        self.holds = (-128 - t.zero_point) * t.scale, (127 - t.zero_point) * t.scale
+        limits = np.iinfo(t.dtype)
+        low, high = limits.min - t.zero_point, limits.max - t.zero_point
+        self.holds = low * t.scale, high * t.scale
 
     def add(self, wanted: Array, stored: Array) -> None:
         t = self.tensor
@@ -98,8 +106,8 @@ class _Sums:
         error = math.sqrt(self.difference / self.square) if self.square else float(self.steps > 0)
         ends = float(self.low), float(self.high)
         share = self.outside / self.count
-        name = self.tensor.name
-        return Layer(self.label, self.op, name, error, self.steps, ends, self.holds, share)
+        facts = self.label, self.op, self.kind, self.tensor.name
+        return Layer(*facts, error, self.steps, ends, self.holds, share)
 
 
 def report(
@@ -146,46 +154,56 @@ def _layers(
 
 
 def _pairs(full: Any, small: Any, graph: Graph) -> list[_Sums]:
-    """The int8 outputs of operators that have a float32 tensor of the same name and shape."""
-    floats, ints = _places(full, np.float32), _places(small, np.int8)
+    """The integer outputs of operators that have a float32 tensor of the same name and shape."""
+    floats, ints = _places(full, np.float32), _places(small, *_INTEGERS)
     sums = []
     for node in (n for n in graph.nodes if n.op in OPS and not OPS[n.op].alias):
         for t in graph.outs(node):
             key = t.name, t.shape
             scaled = t.quant is not None and not t.quant.per_channel
             if scaled and t.data is None and key in floats and key in ints:
-                sums.append(_Sums(node.label, node.op, t, (floats[key], ints[key])))
+                places = floats[key], ints[key]
+                sums.append(_Sums(node.label, node.op, _kind(node, graph), t, places))
     return sums
 
 
-def _places(runner: Any, dtype: type) -> dict[tuple[str, tuple[int, ...]], int]:
+def _kind(node: Node, graph: Graph) -> str:
+    output = graph.outs(node)[0].dtype.name
+    weights = graph.ins(node)[1] if node.op in _AXES and len(node.inputs) > 1 else None
+    if weights is None or weights.type_name == output:
+        return output
+    return "int16x8" if output == "int16" else weights.type_name
+
+
+def _places(runner: Any, *dtypes: type) -> dict[tuple[str, tuple[int, ...]], int]:
     """Tensor indices by the names that tflite.parse gives, and shapes."""
     details = sorted(runner.get_tensor_details(), key=lambda d: int(d["index"]))
     names = unique(printable(d["name"]) or "unnamed" for d in details)
     return {
         (name, tuple(int(n) for n in d["shape"])): d["index"]
         for name, d in zip(names, details, strict=True)
-        if d["dtype"] == dtype
+        if d["dtype"] in dtypes
     }
 
 
 def _layer_findings(layers: Sequence[Layer]) -> Iterator[str]:
     for layer in layers:
         name = f"layer {layer.label!r} ({layer.op})"
-        if layer.saturated > _SATURATED:
+        if layer.saturated > _SATURATED and layer.op not in _FIXED_SCALES:
             yield (
-                f"{name}: {layer.saturated:.1%} of its values lie outside of what int8 holds, "
-                f"{layer.holds[0]:.4g} to {layer.holds[1]:.4g}: calibrate with more samples"
+                f"{name}: {layer.saturated:.1%} of its values lie outside of what "
+                f"{layer.kind} holds, {layer.holds[0]:.4g} to {layer.holds[1]:.4g}: calibrate "
+                "with more samples"
             )
-        if layer.used < _NARROW:
+        if layer.used < _NARROW and not layer.kind.startswith("int16"):
             yield (
-                f"{name}: its values need {layer.used:.1%} of the int8 range: "
+                f"{name}: its values need {layer.used:.1%} of the {layer.kind} range: "
                 "a few calibration samples are far larger than the others"
             )
 
 
 def scale_findings(graph: Graph) -> Iterator[str]:
-    """What is odd about weights, biases and scales of an int8 graph, with layer and channel."""
+    """What is odd about weights, biases and scales of a quantised graph, with layer and channel."""
     for node in graph.nodes:
         if node.op not in _AXES or len(node.inputs) < 2:
             continue
@@ -202,7 +220,8 @@ def _odd(node: Node, graph: Graph) -> Iterator[str]:
     axis = _AXES[node.op]
     count = w.shape[axis]
     taps = np.abs(np.moveaxis(w.data.astype(np.int64), axis, 0).reshape(count, -1)).sum(axis=1)
-    largest = max(127 - x.zero_point, 128 + x.zero_point)
+    limits = np.iinfo(x.dtype)
+    largest = max(limits.max - x.zero_point, x.zero_point - limits.min)
     bias = graph.ins(node)[2] if len(node.inputs) > 2 else None
     values = np.zeros(count, np.int64)
     scales = np.resize(np.array(w.quant.scale), count) * x.scale
@@ -210,7 +229,8 @@ def _odd(node: Node, graph: Graph) -> Iterator[str]:
         values = bias.data.reshape(-1).astype(np.int64)
         yield from _odd_bias(values, bias, scales)
     most = np.abs(values) + taps * largest
-    yield from _channels("sums may overflow 32 bits", most > _INT32)
+    if bias is None or bias.dtype != np.int64:  # else the kernels add in 64 bits
+        yield from _channels("sums may overflow 32 bits", most > _INT32)
     yield from _channels(
         "only zero weights and no bias: it is constant", (taps == 0) & (values == 0)
     )
@@ -220,7 +240,8 @@ def _odd(node: Node, graph: Graph) -> Iterator[str]:
 
 
 def _odd_bias(values: Array, bias: Tensor, scales: Array) -> Iterator[str]:
-    yield from _channels("its bias is cut off at 32 bits", np.abs(values) >= _INT32)
+    if bias.dtype != np.int64:
+        yield from _channels("its bias is cut off at 32 bits", np.abs(values) >= _INT32)
     if bias.quant is not None and len(bias.quant.scale) in (1, len(scales)):
         off = np.abs(np.array(bias.quant.scale) / scales - 1)
         yield from _channels("its bias is in another scale than its sums", off > _ODD_BIAS)

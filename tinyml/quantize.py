@@ -1,62 +1,119 @@
-"""Keras to int8 .tflite, the parent's side: TensorFlow runs, and may crash, in a child process."""
+"""Any model file to a fully quantised .tflite: which converters it takes, each in its own child."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from . import errors, kerasfile
+from . import child, kerasfile, torchfile
+from .child import Child
 from .data import check_calibration, load_arrays
-from .errors import InputError, ModelError, TinymlError, ToolError
+from .errors import InputError, ToolError
+from .graph import Graph
+from .project import KINDS, nearest
 
 IoType = Literal["int8", "float32"]
+Kind = Literal["int8", "int16x8", "int4"]
+Tell = Callable[[str], None]
 
-_CHILD = ("-m", "tinyml.keras")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
 _TIMEOUT_S = 1800.0
-_QUIET = {
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "KERAS_BACKEND": "tensorflow",
-    "PYTHONHASHSEED": "0",
-    "PYTHONWARNINGS": "ignore",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
-_NOISE = re.compile(r"([IWE]\d{4} |WARNING|INFO|\d{4}-\d\d-\d\d .*: [IWE] )")
-_RAISED = re.compile(r"[\w.]*(Error|Exception|Interrupt|Warning)\b")
-_STAGES = {
-    "start": ("TensorFlow did not start", 'reinstall it: pip install "tinyml[keras]"'),
-    "load": (
-        "Keras could not load {name}",
-        "load it where it was trained and give the folder written by model.export('folder'); that "
-        "also holds custom layers",
-    ),
-    "trace": (
-        "TensorFlow could not trace {name} with batch size 1",
-        "check that keras.saving.load_model(file)(one_sample) works",
-    ),
-    "convert": (
-        "the TFLite converter failed on {name}",
-        "take layers away until it converts to find the one it cannot take; recurrent layers of a "
-        "SavedModel need unroll=True",
-    ),
+_TFLITE = (
+    "the TFLite converter failed on {name}",
+    "take layers away until it converts to find the one it cannot take; recurrent layers of a "
+    "SavedModel need unroll=True",
+)
+_KERAS = Child(
+    ("-m", "tinyml.keras"),
+    {
+        "start": ("TensorFlow did not start", 'reinstall it: pip install "tinyml[keras]"'),
+        "load": (
+            "Keras could not load {name}",
+            "load it where it was trained and give the folder written by model.export('folder'); "
+            "that also holds custom layers",
+        ),
+        "trace": (
+            "TensorFlow could not trace {name} with batch size 1",
+            "check that keras.saving.load_model(file)(one_sample) works",
+        ),
+        "convert": _TFLITE,
+    },
+)
+_EDGE = Child(
+    ("-m", "tinyml.edge"),
+    {
+        "start": (
+            "ai-edge-quantizer did not start",
+            'reinstall it: pip install "tinyml[quantizer]"',
+        ),
+        "calibrate": (
+            "LiteRT could not run {name} on the calibration data",
+            "check that the LiteRT interpreter runs the file",
+        ),
+        "quantise": (
+            "ai-edge-quantizer failed on {name}",
+            "quantise it with the converter that made it, and give the int8 .tflite",
+        ),
+    },
+)
+_ONNX = Child(
+    ("-m", "tinyml.onnx"),
+    {
+        "start": ("onnx2tf did not start", 'reinstall it: pip install "tinyml[onnx]"'),
+        "load": ("onnx could not read {name}", "check it with onnx.checker.check_model(file)"),
+        "convert": (
+            "onnx2tf failed on {name}",
+            "simplify the model (onnxsim), or replace the operator it names; docs/CONVERTING.md",
+        ),
+    },
+)
+_TORCH = Child(
+    ("-m", "tinyml.torch"),
+    {
+        "start": ("litert-torch did not start", 'reinstall it: pip install "tinyml[torch]"'),
+        "load": (
+            "PyTorch could not load {name}",
+            "export it with the PyTorch that is installed here: torch.export.save(...)",
+        ),
+        "convert": (
+            "litert-torch failed on {name}",
+            "replace the operator it names, or export the model to ONNX; docs/CONVERTING.md",
+        ),
+    },
+)
+_NEEDS = {  # what has to be importable, its name, the extra that brings it, and why
+    "keras": ("tensorflow", "TensorFlow", "keras", "is a Keras model"),
+    "edge": ("ai_edge_quantizer", "ai-edge-quantizer", "quantizer", "is quantised layer by layer"),
+    "onnx": ("onnx2tf", "onnx2tf", "onnx", "is an ONNX model"),
+    "torch": ("litert_torch", "litert-torch", "torch", "is a PyTorch model"),
 }
 
 
 @dataclass(frozen=True)
-class Quantized:
-    """An int8 .tflite file; names are in the order of the Keras model and of the file.
+class Precision:
+    """What the numbers are: `kind` for all layers but those that `keep` another, by name."""
 
-    `output_layers` is the Keras layer behind each output, '' where a SavedModel does not tell.
+    kind: Kind = "int8"
+    keep: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the TFLite converter can do it: one kind, and no int4."""
+        return self.kind != "int4" and not self.keep
+
+
+_INT8 = Precision()
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantised .tflite file; names are in the order of the model and of the file.
+
+    `output_layers` is the Keras layer behind each output, '' where a file does not tell.
     `float_model` is the same model in float32, of the same tensor names, where asked for.
     """
 
@@ -68,59 +125,103 @@ class Quantized:
     float_model: bytes = b""
 
 
+@dataclass(frozen=True)
+class _Work:
+    """One conversion: what is wanted, and the folder its steps leave files in."""
+
+    name: str
+    folder: Path
+    calibration: Path | None
+    precision: Precision
+    io_dtype: str
+    unsafe: bool
+    progress: Tell
+    timeout: float
+
+    def run(self, converter: Child, model: Path, **more: object) -> dict[str, Any]:
+        """One step; every one gets the same facts."""
+        job = {
+            "model": str(model.resolve()),
+            "name": self.name,
+            "calibration": self.calibration and str(self.calibration.resolve()),
+            "answer": str(self.folder / "answer.json"),
+            "folder": str(self.folder / "saved_model"),
+            "io_dtype": self.io_dtype,
+            "kind": self.precision.kind,
+            "keep": dict(self.precision.keep),
+            "unsafe": self.unsafe,
+            **more,
+        }
+        (self.folder / "answer.json").unlink(missing_ok=True)
+        return child.run(converter, job, self.timeout)
+
+
+def is_float(graph: Graph) -> bool:
+    """Whether a layer with weights computes in float32: such a model may be quantised."""
+    for node in graph.nodes:
+        first = graph.ins(node)[0] if node.op in _WEIGHTED and node.inputs else None
+        if first is not None and first.dtype.name == "float32":
+            return True
+    return False
+
+
+def precision(kind: str, keep: Mapping[str, str] | None = None) -> Precision:
+    """A checked Precision; InputError for kinds that do not exist."""
+    for name, value in (("--type", kind), *((f"--keep {k}=", v) for k, v in (keep or {}).items())):
+        if value not in KINDS:
+            raise InputError(f"{name} is {value!r}", hint=nearest(value, KINDS))
+    return Precision(kind, dict(keep or {}))  # type: ignore[arg-type]
+
+
 def quantize(
     model_path: Path,
     *,
     calibration: Path | None,
     output: Path,
     io_dtype: IoType = "int8",
+    numbers: Precision = _INT8,
     unsafe: bool = False,
     keep_float: bool = False,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Tell = lambda text: None,
     timeout: float = _TIMEOUT_S,
 ) -> Quantized:
-    """Convert a .keras or .h5 file or a SavedModel folder to a fully int8 .tflite at `output`.
+    """Convert a model file or SavedModel folder to a fully quantised .tflite at `output`.
 
-    Inputs and outputs are int8 (or float32), weights int8 per channel, the batch size is 1.
-    `calibration` is a .npz of arrays (N, *input shape) by input name. InputError: calibration
-    data that are missing, misnamed or misshapen. ModelError: a file that is no model, is not safe
-    to load, or does not convert. ToolError: no TensorFlow.
+    Inputs and outputs are integers (float32 with that `io_dtype`), weights are per channel, the
+    batch size is 1. `calibration` is a .npz of arrays (N, *input shape) by input name. InputError:
+    calibration data that are missing, misnamed or misshapen. ModelError: a file that is no model,
+    is not safe to load, or does not convert. ToolError: a converter is not installed.
     """
     if io_dtype not in ("int8", "float32"):
         raise InputError(f"io_dtype is {io_dtype!r}", hint="use int8 or float32")
     saved_by, config = kerasfile.check(model_path, unsafe=unsafe)
+    kind = kerasfile.kind(model_path)
+    if kind == "torch":
+        config = torchfile.check(model_path)
     declared = kerasfile.declared_inputs(config)
     if calibration is None and declared:
         raise kerasfile.no_calibration(declared)
     warnings: list[str] = []
     if calibration is not None:
         warnings += check_calibration(calibration.name, load_arrays(calibration))
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ToolError(
-            f"{model_path.name} is a Keras model, and TensorFlow is not installed",
-            hint='pip install "tinyml[keras]", or convert elsewhere and give the .tflite file',
-        )
+    steps = _steps(kind, numbers)
+    for step in steps:
+        _need(step, model_path.name)
     output.parent.mkdir(parents=True, exist_ok=True)
-    progress(f"converting {model_path.name} to int8 with TensorFlow")
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-        result, whole = Path(folder) / "model.tflite", Path(folder) / "float.tflite"
-        answer = _run(
-            {
-                "model": str(model_path.resolve()),
-                "calibration": None if calibration is None else str(calibration.resolve()),
-                "output": str(result),
-                "float_output": str(whole) if keep_float else None,
-                "folder": str(Path(folder) / "saved_model"),
-                "answer": str(Path(folder) / "answer.json"),
-                "io_dtype": io_dtype,
-                "unsafe": unsafe,
-                "name": model_path.name,
-                "saved_by": saved_by,
-            },
+        work = _Work(
+            model_path.name,
+            Path(folder),
+            calibration,
+            numbers,
+            io_dtype,
+            unsafe,
+            progress,
             timeout,
         )
-        output.write_bytes(result.read_bytes())
-        float_model = whole.read_bytes() if keep_float else b""
+        answer = _convert(work, model_path, steps, saved_by, keep_float)
+        output.write_bytes((work.folder / "model.tflite").read_bytes())
+        float_model = (work.folder / "float.tflite").read_bytes() if keep_float else b""
     return Quantized(
         output,
         tuple(answer["inputs"]),
@@ -131,78 +232,53 @@ def quantize(
     )
 
 
-def _run(job: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    """One conversion in one child; every way it can end is an answer or a TinymlError."""
-    package = Path(__file__).resolve().parent.parent
-    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
-    try:
-        # -P: a keras.py or tinyml.py beside the user's model must not be imported
-        done = subprocess.run(
-            [sys.executable, "-P", *_CHILD],
-            input=json.dumps(job),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            env={**os.environ, **_QUIET, "PYTHONPATH": path},
+def _steps(kind: str, numbers: Precision) -> tuple[str, ...]:
+    """The converters a file takes, in order."""
+    if kind == "tflite":
+        return ("edge",)
+    if kind == "torch":
+        return ("torch", "edge")
+    first = ("onnx", "keras") if kind == "onnx" else ("keras",)
+    return first if numbers.plain else (*first, "edge")
+
+
+def _need(step: str, name: str) -> None:
+    module, title, extra, what = _NEEDS[step]
+    if importlib.util.find_spec(module) is None:
+        raise ToolError(
+            f"{name} {what}, and {title} is not installed",
+            hint=f'pip install "tinyml[{extra}]", or convert elsewhere and give the int8 .tflite '
+            "file",
         )
-    except subprocess.TimeoutExpired as expired:
-        raise ModelError(
-            f"converting {job['name']} took more than {timeout:.0f} s and was stopped",
-            hint="give fewer calibration samples, or a smaller model",
-        ) from expired
-    answer = _answer(Path(job["answer"]))
-    if "error" in answer:
-        raise _error(answer)
-    if done.returncode != 0 or answer.get("stage") != "done":
-        raise _crash(job, answer, done.returncode, done.stderr)
-    return answer
 
 
-def _answer(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _error(answer: Mapping[str, Any]) -> TinymlError:
-    kind = getattr(errors, str(answer["error"]), ModelError)
-    known = isinstance(kind, type) and issubclass(kind, TinymlError)
-    return (kind if known else ModelError)(str(answer["message"]), hint=str(answer["hint"]))
-
-
-def _crash(
-    job: Mapping[str, Any], answer: Mapping[str, Any], status: int, stderr: str
-) -> TinymlError:
-    stage = str(answer.get("stage", "start"))
-    what, hint = _STAGES.get(stage, _STAGES["start"])
-    message = what.format(name=job["name"])
-    if status < 0:
-        message += f": it was ended by {_signal(-status)}"
-        if -status == signal.SIGKILL:
-            hint = "probably out of memory; close other programs or give fewer samples"
-    if stage == "load" and job["saved_by"] and job["saved_by"] != answer.get("keras"):
-        message += f" (saved by Keras {job['saved_by']}, you have {answer.get('keras')})"
-    if detail := _last_words(stderr):
-        message += f": {detail}"
-    kind = ToolError if stage == "start" else ModelError
-    return kind(message, hint=hint)
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _last_words(stderr: str) -> str:
-    """The text of the last exception, else the last lines, without TensorFlow's log lines."""
-    lines = [line.strip() for line in stderr.splitlines() if not _NOISE.match(line)]
-    lines = [line for line in lines if line]
-    raised = [i for i, line in enumerate(lines) if _RAISED.match(line)]
-    last = lines[raised[-1] :][:5] if raised else lines[-5:]
-    text = " ".join(last)
-    return text if len(text) <= 600 else text[:600] + "..."
+def _convert(
+    work: _Work, source: Path, steps: tuple[str, ...], saved_by: str, keep_float: bool
+) -> dict[str, Any]:
+    """Run the steps; the answer of the last, with the warnings of all and the layers known."""
+    whole, result = work.folder / "float.tflite", work.folder / "model.tflite"
+    warnings: list[str] = []
+    answer: dict[str, Any] = {}
+    for step in steps:
+        last = step == steps[-1]
+        title = _NEEDS[step][1]
+        work.progress(f"converting {work.name} with {title}")
+        if step == "onnx":
+            found = work.run(_ONNX, source, output=str(work.folder / "from_onnx"))
+            source = work.folder / "from_onnx"
+        elif step == "torch":
+            found = work.run(_TORCH, source, output=str(work.folder / "from_torch.tflite"))
+            source = work.folder / "from_torch.tflite"
+        elif step == "keras":
+            kept = str(whole) if keep_float or not last else None
+            target = str(result) if last else None
+            ends = {k: answer[k] for k in ("input_names", "output_names") if k in answer}
+            found = work.run(
+                _KERAS, source, output=target, float_output=kept, saved_by=saved_by, **ends
+            )
+            source = whole
+        else:
+            found = work.run(_EDGE, source, output=str(result), float_output=str(whole))
+        warnings += found.get("warnings", [])
+        answer = {**answer, **found}
+    return {**answer, "warnings": warnings}

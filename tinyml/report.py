@@ -133,27 +133,29 @@ def run_table(run: Run) -> RenderableType:
 def quality(found: Report) -> RenderableType:
     """Layers by what int8 costs them, worst first; then what is odd, and accuracies."""
     table = _table(
-        f"int8 against float32, {found.samples} samples, worst layer first",
+        f"integers against float32, {found.samples} samples, worst layer first",
         "layer",
         "operator",
+        "type",
         "error",
         "most steps",
         "float values",
-        "int8 holds",
+        "held",
         "used",
         "saturated",
         right=("error", "most steps", "used", "saturated"),
     )
     for layer in found.layers[:_LAYERS]:
         values, holds = (f"{a:.4g} to {b:.4g}" for a, b in (layer.range, layer.holds))
-        cells = (f"{layer.error:.2%}", f"{layer.steps:.1f}", values, holds)
-        _row(table, layer.label, layer.op, *cells, f"{layer.used:.0%}", f"{layer.saturated:.2%}")
+        names = layer.label, layer.op, layer.kind
+        ends = f"{layer.used:.0%}", f"{layer.saturated:.2%}"
+        _row(table, *names, f"{layer.error:.2%}", f"{layer.steps:.1f}", values, holds, *ends)
     lines = [*found.findings]
     if len(found.layers) > _LAYERS:
         lines.insert(0, f"and {len(found.layers) - _LAYERS} better layers; --json has them all")
     if found.accuracy is not None and found.float_accuracy is not None:
         lines.append(
-            f"accuracy {found.accuracy:.2%} in int8, {found.float_accuracy:.2%} in float32"
+            f"accuracy {found.accuracy:.2%} in integers, {found.float_accuracy:.2%} in float32"
         )
     return Group(table, *(Text(printable(line, 400)) for line in lines))
 

@@ -107,12 +107,17 @@ def _subgraph(
         if len(items) > _MAX_ITEMS:
             raise reader.broken(f"it has {len(items)} {what}")
     raw_names = [t.string(3, "name") for t in tables]
-    names = unique([*taken, *(printable(n) or "unnamed" for n in raw_names)])[len(taken) :]
+    names = tensor_names(raw_names, taken)
     tensors = [_tensor(t, n, buffers) for t, n in zip(tables, names, strict=True)]
     nodes = _nodes(root, table, names, raw_names)
     by_name = dict(zip(names, tensors, strict=True))
     _check_sizes(reader, nodes, by_name)
     return tensors, tuple(_with_updated(node, by_name) for node in nodes)
+
+
+def tensor_names(raw_names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """What tensors are called here, from their names in the file: printable, none of `taken`."""
+    return unique([*taken, *(printable(n) or "unnamed" for n in raw_names)])[len(taken) :]
 
 
 def _with_updated(node: Node, tensors: Mapping[str, Tensor]) -> Node:

@@ -184,9 +184,12 @@ def int8_only(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> lis
 
 
 def operand(node: Node, graph: Graph, index: int) -> Tensor:
-    """Input `index` of the node, which check() has found to be there."""
-    name = node.inputs[index]
-    assert name is not None
+    """Input `index` of the node; ModelError where a damaged file gives it none."""
+    name = node.inputs[index] if index < len(node.inputs) else None
+    if name is None:
+        raise ModelError(
+            f"{node.op} (layer {node.label!r}) has no input {index}", hint="the file is damaged"
+        )
     return graph.tensors[name]
 
 
