@@ -385,6 +385,14 @@ TWO = [
         '{"data":{"devices":[{"serialNumber":"000683000101"},{"serialNumber":"000683000202"}]}}',
         "--serial-number 000683000202",
     ),
+    (  # as Zephyr's runner for nrfutil reads it
+        "nrfutil",
+        "nrfutil",
+        '{"type":"task_begin","data":{"task":{}}}\n{"type":"task_end","data":{"data":{"devices":['
+        '{"serialNumber":"000683000101","devkit":{"boardVersion":"PCA10056"}},'
+        '{"serialNumber":"000683000202","devkit":{"boardVersion":"PCA10095"}}]}}}',
+        "--serial-number 000683000202",
+    ),
     (
         "dfu_util",
         "dfu-util",

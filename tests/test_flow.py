@@ -90,6 +90,7 @@ def test_a_bench_measures_layers_memory_and_accuracy(tmp_path: Path) -> None:
     run = flow.bench(built, tmp_path / "results", count=3, test=test)
     assert load_run(tmp_path / "results" / "run.json") == run
     assert run.validity == "valid" and run.emulated and run.unit == "instructions"
+    assert run.probe_details == "qemu, machine netduinoplus2"
     assert run.milliseconds is None
     assert len(run.steps) == len(built.plan.schedule) and run.samples == 4
     assert sum(s.count for s in run.steps) == pytest.approx(run.median, rel=0.1)

@@ -17,12 +17,12 @@ _OPTIONS = (
 
 
 class NrfutilProbe(Flasher):
-    """Options: core = Application or Network, for chips that have both."""
+    """Options: core = application or network, for chips that have both."""
 
     name = "nrfutil"
     programs = ("nrfutil",)
     install = "install nrfutil from nordicsemi.com, then: nrfutil install device"
-    known: ClassVar = {"core": r"Application|Network"}
+    known: ClassVar = {"core": r"application|network"}
     suffix = ".hex"
     usb = r"1366:[0-9a-f]{4}"
     rungs = ONCE
@@ -50,7 +50,7 @@ class NrfutilProbe(Flasher):
             for device in _devices(line):
                 number = str(device.get("serialNumber", ""))
                 if re.fullmatch(r"\d{6,12}", number):
-                    found[number] = Found(number, str(device.get("boardVersion", "")))
+                    found[number] = Found(number, _board_version(device))
         return tuple(found.values())
 
     def _device(self, command: str, *more: str) -> list[str]:
@@ -61,11 +61,19 @@ class NrfutilProbe(Flasher):
 
 
 def _devices(line: str) -> list[dict[str, object]]:
-    """The devices in one line of JSON, wherever in it they are listed."""
+    """The devices in one line of JSON: in its data, or in the data of a finished task."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return []
-    data = value.get("data", value) if isinstance(value, dict) else None
-    devices = data.get("devices", []) if isinstance(data, dict) else []
+    while isinstance(value, dict) and "devices" not in value:
+        value = value.get("data")
+    devices = value["devices"] if isinstance(value, dict) else []
     return [d for d in devices if isinstance(d, dict)] if isinstance(devices, list) else []
+
+
+def _board_version(device: dict[str, object]) -> str:
+    """Of a development kit; older versions of the program have it one level up."""
+    kit = device.get("devkit")
+    found = kit.get("boardVersion") if isinstance(kit, dict) else device.get("boardVersion")
+    return str(found or "")
