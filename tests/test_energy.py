@@ -301,20 +301,9 @@ def measured(tmp_path, board=None, emulator=None, **more):
         return measure_energy(BUILT, tmp_path, meter=meter, port=device.port, **given_)
 
 
-def undisturbed(tmp_path, **given):
-    """A measurement of three windows. The emulated meter runs in real time, so that a computer
-    busy with other things may lose one: then once more."""
-    for _ in range(4):
-        found = measured(tmp_path, **given)
-        if len(found.windows) == 3 and "length" not in found.reasons:
-            break
-    return found
-
-
 def test_a_whole_measurement_gives_the_right_joules(tmp_path):
     seen = []
-    found = undisturbed(tmp_path, progress=lambda done, of: seen.append((done, of)))
-    seen = seen[-3:]
+    found = measured(tmp_path, progress=lambda done, of: seen.append((done, of)))
     assert found.repeat == 10 and seen == [(1, 3), (2, 3), (3, 3)]
     assert len(found.windows) == 3 and found.reasons == ()
     assert found.per_inference_j == pytest.approx(ACTIVE * 3 * ONCE, rel=0.005)
@@ -350,7 +339,7 @@ def test_a_meter_that_is_unplugged_ends_the_measurement(tmp_path):
 def test_an_led_on_the_trigger_pin_is_told(tmp_path, monkeypatch):
     changed = dataclasses.replace(BUILT.board, trigger=Pin("PB0"), trigger_led="low")
     monkeypatch.setattr(BUILT, "board", changed)
-    found = undisturbed(tmp_path)
+    found = measured(tmp_path)
     assert found.reasons == ("led",) and found.validity == "degraded"
     assert "the trigger pin, PB0, drives an LED that is lit while it is low" in found.warnings
 

@@ -20,6 +20,7 @@ CALIBRATION = {
     "UG": (1.0, 1.0, 1.0, 1.0, 1.0),
 }
 TOPS = (5e-4, 5e-3, 5e-2, 5e-1)  # of ranges 0 to 3, in A
+_APART = 30_000  # samples, 120 kB: the settling time of a test, and more than a terminal's buffers
 _ARGUMENTS = {0x0C: 1, 0x0D: 2, 0x11: 1, 0x25: 5, 0x08: 1}
 
 
@@ -107,10 +108,16 @@ class Ppk2Emulator(PtyInstrument):
                 self._running = False
 
     def window(self, seconds: float, amperes: float) -> None:
-        """Live: one stretch of high trigger; returns when it has been sent."""
+        """Live: one stretch of high trigger between two of low; returns when it has been read.
+
+        The time is that of the samples, whatever the computer's clock does meanwhile: what is sent
+        behind the window is more than a pseudo terminal holds, so that the window has left it.
+        """
         sent = threading.Event()
-        self._segments.append((round(seconds * 100_000), amperes, sent))
-        assert sent.wait(20)
+        self._segments.append((_APART, self.live_idle, False, None))
+        self._segments.append((round(seconds * 100_000), amperes, True, None))
+        self._segments.append((_APART, self.live_idle, False, sent))
+        assert sent.wait(60)
 
     def produce(self) -> bytes:
         if not self._running:
@@ -125,12 +132,13 @@ class Ppk2Emulator(PtyInstrument):
     def _live(self) -> bytes:
         count, amperes, level = 500, self.live_idle, False
         if self._segments:
-            left, amperes, sent = self._segments[0]
-            count, level = min(left, 500), True
-            self._segments[0] = (left - count, amperes, sent)
+            left, amperes, level, sent = self._segments[0]
+            count = min(left, 500)
+            self._segments[0] = (left - count, amperes, level, sent)
             if left == count:
                 self._segments.popleft()
-                sent.set()
+                if sent is not None:
+                    sent.set()
         block = words(
             np.full(count, amperes), np.full(count, level), self.millivolts, self._counter
         )
