@@ -54,14 +54,14 @@ def test_words_of_two_products_hold_whatever_they_take() -> None:
     assert (upper == x0 * w0 + x1 * w1)[fits].all()
     call, weights = dense(np.array([[-128, -128]]))
     assert _blocked.dense_pairs_fits(call, weights) == "two weights of -128 in a pair"
-    call, weights = dense(np.array([[-127, -128, -128, 127]]))
+    call, weights = dense(np.tile([[-127, -128, -128, 127]], (16, 16)))
     assert _blocked.dense_pairs_fits(call, weights) is None
 
 
 def test_sums_that_leave_their_field_are_refused() -> None:
-    call, weights = dense(np.full((1, 515), 127))
+    call, weights = dense(np.full((16, 515), 127))
     assert _blocked.dense_fits(call, weights) is None
-    low = dense(np.full((1, 515), 127), bias=-(1 << 23) + 515 * 127 * 128)[0]
+    low = dense(np.full((16, 515), 127), bias=-(1 << 23) + 515 * 127 * 128)[0]
     assert "24 bits" in str(_blocked.dense_fits(low, weights))
     above = replace(low, constants={**low.constants, "bias": low.constants["bias"] + 1})
     assert _blocked.dense_fits(above, weights) is None
