@@ -106,6 +106,8 @@ def case(
     a = m.input(a_shape, **a_kind)
     if pick.integer(0, 4) == 0:
         kind = dict(b_kind)
+        if pick.integer(0, 1):  # one number for all
+            b_shape, shape = [1], a_shape
         rng, dtype = pick.rng(), str(kind.pop("dtype", "int8"))
         if dtype == "float32":
             data = rng.normal(0, 3, b_shape).astype(np.float32)

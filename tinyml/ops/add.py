@@ -10,6 +10,7 @@ from . import (
     Op,
     _blocked,
     _broadcast,
+    _constant,
     _dsp,
     _int16,
     _integers,
@@ -62,6 +63,7 @@ register(
         (
             _integers.kernel(),
             _int16.sum_kernel("add_s16"),
+            _constant.kernel(lower, _constant.total),
             _mve.add_kernel(lower),
             _dsp.add_kernel(lower),
             *_blocked.add_kernels(lower),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, _int16, _integers, activation_refusal, register
+from . import (
+    Call,
+    Kernel,
+    Op,
+    _broadcast,
+    _constant,
+    _int16,
+    _integers,
+    activation_refusal,
+    register,
+)
 
 
 def check(node: Node, graph: Graph) -> list[str]:
@@ -42,6 +52,7 @@ register(
         (
             _integers.kernel(),
             _int16.product_kernel(),
+            _constant.kernel(lower, _constant.product),
             Kernel("mul_s8 / mul_f32", lower),
         ),
         _broadcast.read,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ..graph import Graph, Node
 from ..quant import activation_range, multiplier_shift
-from . import Call, Kernel, Op, _broadcast, _int16, _integers, activation_refusal, register
+from . import (
+    Call,
+    Kernel,
+    Op,
+    _broadcast,
+    _constant,
+    _int16,
+    _integers,
+    activation_refusal,
+    register,
+)
 
 _LEFT_SHIFT = 20
 
@@ -50,6 +60,7 @@ register(
         (
             _integers.kernel(),
             _int16.sum_kernel("sub_s16"),
+            _constant.kernel(lower, _constant.difference),
             Kernel("sub_s8 / sub_f32", lower),
         ),
         _broadcast.read,
