@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from tinyml import build, emit, tflite
 from tinyml.board import load_board
 from tinyml.build import Sources
 from tinyml.engines import aot
+from tinyml.plan import Plan
 from tinyml.probes import open_probe
 
 APP = Path(__file__).parent / "firmware" / "conformance.c"
@@ -29,13 +30,14 @@ def check_on_core(
     folder: Path,
     optimize: str = "-O2",
     goal: str = "speed",
+    changed: Callable[[Plan], Plan] = lambda plan: plan,
 ) -> list[set[str]]:
     """Outputs of all models on the board's core equal the reference's; the kernels of each."""
     board = load_board(board_name)
     header, rows, kernels = "", "", []
     for number, blob in enumerate(blobs):
         graph = tflite.parse(blob)
-        plan = aot.plan(graph, board.isa, goal=goal)
+        plan = changed(aot.plan(graph, board.isa, goal=goal))
         printed = emit.model_of(plan, f"m{number}", blob, compact=goal == "size")
         emit.emit(printed, folder / f"m{number}")
         kernels.append({s.call.kernel for s in plan.steps})

@@ -28,6 +28,7 @@ from .probes import Counting, Options, open_probe
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
 from .run import Progress, Session, connect, summarise
+from .streams import streamed
 
 _FLASH_FOR_THE_REST = 32768
 _RAM_FOR_THE_REST = 8192  # of the application and its library
@@ -113,6 +114,8 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
     to RAM as far as it is free: flash of most chips has wait states. Weights of int4 otherwise stay
     so in flash; each run unpacks those of many uses where there is RAM for it, but for size.
+    Chains of layers run row by row where that saves RAM and costs nothing, but for speed; where
+    there is not enough RAM without, also where it costs.
     `rank` as in make_plan().
     """
     goal = "" if optimize == "speed" else optimize
@@ -126,6 +129,10 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
         too_large.append(fast)
     for fast in too_large:
         plan = without_room(plan, fast)
+    if optimize != "speed":
+        plan = streamed(plan, free=True)
+    if not board.host and plan.arena + board.stack_bytes > board.ram.size:
+        plan = streamed(plan, free=False)
     ram = plan.arena + board.stack_bytes
     compiler.check_fits(board, plan.weight_bytes, ram)
     if optimize == "speed" and not board.host:
@@ -436,7 +443,8 @@ def results_folder(base: Path, built: Built) -> Path:
 
 def boards_that_fit(plan: Plan, boards: Sequence[Board]) -> list[tuple[Board, bool]]:
     """Whether weights, arena and stack fit each board; the code comes on top."""
-    return [(b, b.host or _fits(plan.weight_bytes, plan.arena + b.stack_bytes, b)) for b in boards]
+    arena = streamed(plan, free=False).arena
+    return [(b, b.host or _fits(plan.weight_bytes, arena + b.stack_bytes, b)) for b in boards]
 
 
 def _fits(flash: int, ram: int, board: Board) -> bool:

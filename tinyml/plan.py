@@ -344,15 +344,28 @@ def _draft(
     nodes = [n for n in graph.nodes if not OPS[n.op].alias]
     numbered = [(next(choice.numbers), node) for node in nodes]
     steps = [_step(i, node, graph, choice) for i, node in numbered]
-    schedule = _schedule(graph, steps, streams)
-    buffers, home = _buffers(graph, schedule, borrowed if kept else frozenset())
+    return _placed(graph, schedule_of(graph, steps, streams), borrowed, kept)
+
+
+def placed(graph: Graph, schedule: tuple[Item, ...]) -> Plan:
+    """A schedule without subgraphs, with a place for each tensor."""
+    return _placed(graph, schedule)
+
+
+def _placed(
+    graph: Graph,
+    schedule: tuple[Item, ...],
+    borrowed: frozenset[str] = frozenset(),
+    kept: bool = False,
+) -> Plan:
+    buffers, home = buffers_of(graph, schedule, borrowed if kept else frozenset())
     own = [b for b in buffers if b.name not in borrowed]
-    placed = memory.place(own)
+    found = memory.place(own)
     return Plan(
         graph,
         schedule,
-        {name: placed[root] for name, root in home.items() if root in placed},
-        memory.arena_size(placed),
+        {name: found[root] for name, root in home.items() if root in found},
+        memory.arena_size(found),
         memory.lower_bound(own),
         borrowed={name: root for name, root in home.items() if root in borrowed},
     )
@@ -533,9 +546,10 @@ def _of_type(node: Node, graph: Graph) -> Sequence[Kernel]:
     return typed or [k for k in kernels if not k.dtype]
 
 
-def _schedule(
+def schedule_of(
     graph: Graph, steps: Sequence[Step], streams: Sequence[tuple[int, int]]
 ) -> tuple[Item, ...]:
+    """Steps in order, those of each range as a stream; ValueError where one is no chain."""
     items: list[Item] = []
     at = 0
     for first, last in sorted(streams):
@@ -548,16 +562,29 @@ def _schedule(
 def _stream(graph: Graph, steps: Sequence[Step]) -> Stream:
     rings = {}
     for producer, consumer in pairwise(steps):
-        (name,) = producer.call.outputs
-        readers = [n for n in graph.nodes if name in n.inputs]
-        window = consumer.call.window
-        batched = producer.call.batches > 1 or consumer.call.batches > 1
-        if consumer.call.inputs != (name,) or len(readers) != 1 or window is None or batched:
+        if not follows(graph, producer, consumer):
             raise ValueError(f"step {consumer.index} does not continue step {producer.index}")
-        if name in graph.outputs:
-            raise ValueError(f"{name!r} is an output of the model")
-        rings[name] = min(max(window.extent, 1), producer.call.rows)
+        window, rows = rows_needed(consumer, producer)
+        rings[producer.call.outputs[0]] = min(max(window.extent, 1), rows)
     return Stream(tuple(steps), rings)
+
+
+def follows(graph: Graph, producer: Step, consumer: Step) -> bool:
+    """Whether one step alone reads, row by row, all that the other makes."""
+    if len(producer.call.outputs) != 1:
+        return False
+    (name,) = producer.call.outputs
+    if any(c.state is not None or c.stops or c.unpacked for c in (producer.call, consumer.call)):
+        return False
+    readers = [n for n in graph.nodes if name in n.inputs]
+    batched = producer.call.batches > 1 or consumer.call.batches > 1
+    return (
+        consumer.call.inputs == (name,)
+        and len(readers) == 1
+        and consumer.call.window is not None
+        and not batched
+        and name not in graph.outputs
+    )
 
 
 def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
@@ -566,7 +593,7 @@ def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
     return consumer.call.window, producer.call.rows
 
 
-def _buffers(
+def buffers_of(
     graph: Graph, schedule: Sequence[Item], kept: frozenset[str] = frozenset()
 ) -> tuple[list[Buffer], dict[str, str]]:
     """Buffers to place, and which buffer each tensor and scratch lives in.
@@ -614,14 +641,14 @@ def _buffers(
                 key = state_name(step)
                 first[key], last[key] = 0, end
                 size[key], home[key] = step.call.state.nbytes, key
-            unpacked = step.call.unpacked
-            for key, bytes_ in (
-                (scratch_name(step), step.call.scratch),
-                (unpacked_name(step), unpacked.bytes if unpacked else 0),
-            ):
-                if bytes_:
-                    first[key] = last[key] = time
-                    size[key], home[key] = bytes_, key
+            if step.call.scratch:  # the steps of a stream take turns
+                root = home[scratch_name(step)] = scratch_name(item.steps[0])
+                first[root] = last[root] = time
+                size[root] = max(size.get(root, 0), step.call.scratch)
+            if step.call.unpacked:
+                key = unpacked_name(step)
+                first[key] = last[key] = time
+                size[key], home[key] = step.call.unpacked.bytes, key
     for name in graph.outputs:
         if name in home:  # a subgraph may give out a constant
             last[home[name]] = end

@@ -46,7 +46,8 @@ class Call:
     """One C call: the kernel, its parameter struct, and its tensor arguments in order.
 
     The kernel is called once per batch item for output rows [0, rows), or piecewise when it
-    is part of a stream. `window` is None where an output row needs the whole input.
+    is part of a stream; `rows_apart` where that costs no more. `window` is None where an output row
+    needs the whole input.
     `in_place` lists the inputs whose memory the first output may take over. A `variadic`
     kernel takes its inputs as one array of views, and its outputs as another. An output that
     is a variable is state the kernel reads and updates. `state` is what a kernel keeps for itself
@@ -63,6 +64,7 @@ class Call:
     params: Mapping[str, int | float] = field(default_factory=dict)
     constants: Mapping[str, Array] = field(default_factory=dict)
     window: Window | None = None
+    rows_apart: bool = False
     in_place: tuple[int, ...] = ()
     scratch: int = 0
     variadic: bool = False

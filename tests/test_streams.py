@@ -1,0 +1,132 @@
+"""Streams that the planner chooses: less RAM, the same outputs, on each core with its kernels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import networks
+from tests.executor import Executor
+from tests.oracle import Tflm, differences, random_inputs
+from tests.pick import Seeded
+from tests.target import check_on_core
+from tests.test_cores import CORES
+from tests.test_plan import check_slots
+from tinyml import flow, streams, tflite
+from tinyml.board import load_board
+from tinyml.engines import aot
+from tinyml.plan import Plan, Stream, placed, schedule_of
+
+
+def all_streamed(plan: Plan) -> Plan:
+    """Every chain as one stream, whether that saves anything or not."""
+    ranges = tuple(streams._chains(plan, free=False))
+    return placed(plan.graph, schedule_of(plan.graph, plan.steps, ranges))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_chosen_streams_lower_the_arena_and_change_no_output(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_LEAST", 1e-9)
+    blob = networks.chain(Seeded(seed)) if seed % 2 else networks.network(Seeded(seed))
+    flat = aot.plan(tflite.parse(blob))
+    plan = streams.streamed(flat, free=False)
+    assert [s.call for s in plan.steps] == [s.call for s in flat.steps]
+    if plan is flat:
+        return
+    check_slots(plan)
+    assert plan.arena < flat.arena and plan.lower_bound < flat.lower_bound
+    executor, tflm = Executor(plan), Tflm(blob)
+    inputs = random_inputs(plan.graph, np.random.default_rng(seed))
+    for got, want in zip(executor(inputs), tflm(inputs, len(plan.graph.outputs)), strict=True):
+        assert not differences(got, want)
+
+
+def test_some_of_those_networks_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_LEAST", 1e-9)
+    flats = [aot.plan(tflite.parse(networks.chain(Seeded(seed)))) for seed in range(1, 40, 2)]
+    assert sum(streams.streamed(flat, free=False) is not flat for flat in flats) > 5
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("board", CORES, ids=lambda b: Path(b).stem)
+def test_chains_run_row_by_row_on_each_core(board: str, tmp_path: Path) -> None:
+    """With the fast kernels of the core, which read and write rings; shared scratch."""
+    blobs = [networks.chain(Seeded(seed)) for seed in range(5)]
+    layers = ("conv", "depthwise", "conv", "branch", "depthwise", "conv")
+    blobs += [networks.network(Seeded(seed), layers) for seed in range(3)]
+    used = check_on_core(board, blobs, tmp_path, goal="size", changed=all_streamed)
+    text = "".join((tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs)))
+    assert text.count(" row by row: ") > 4
+    if load_board(board).isa:
+        assert any("__" in name for names in used for name in names)
+
+
+def test_scratch_is_shared_in_turns() -> None:
+    isa = load_board("mps2_an386").isa
+    graph = tflite.parse(networks.network(Seeded(11), ("conv", "conv", "conv")))
+    plan = all_streamed(aot.plan(graph, isa))
+    sizes = {plan.scratch(s): s.call.scratch for s in plan.steps if s.call.scratch}
+    (stream,) = (item for item in plan.schedule if isinstance(item, Stream))
+    inside = [plan.scratch(s) for s in stream.steps if s.call.scratch]
+    assert len(inside) > 1 and len(set(inside)) == 1 and sizes
+    check_slots(plan)
+
+
+def test_a_residual_network_takes_a_quarter_less_ram_at_no_cost(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    """ResNet-8 by its plan: convolutions only, for balanced too; never where speed is asked for."""
+    model = flow.load_model(models_folder / "ic01_resnet8_int8.tflite")
+    board = load_board("mps2_an386")
+    arenas = {o: flow.compile_model(model, board, o).arena for o in flow.LEVELS}
+    assert arenas["balanced"] == arenas["size"] < 37_000 < 51_000 < arenas["speed"]
+    plan = flow.compile_model(model, board, "balanced")
+    (stream,) = (item for item in plan.schedule if isinstance(item, Stream))
+    assert {s.call.kernel for s in stream.steps} == {"conv2d_s8__dsp"}
+    (told,) = (i for i in json.loads(json.dumps(plan.to_json()))["schedule"] if "stream" in i)
+    assert list(told["rings"].values()) == [3]
+
+
+@pytest.mark.qemu
+def test_streams_cost_less_than_one_percent_of_a_residual_network(
+    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instructions in the emulator; outputs equal TFLite-Micro's."""
+    model = flow.load_model(models_folder / "ic01_resnet8_int8.tflite")
+    board, counts = load_board("mps2_an386"), []
+    inputs = random_inputs(model.graph, np.random.default_rng(0))
+    want = Tflm(model.bytes)(inputs)[0]
+    for least in (2.0, streams._LEAST):
+        monkeypatch.setattr(streams, "_LEAST", least)
+        built = flow.build(model, board, tmp_path / "a", prefix="net", optimize="balanced")
+        with flow.device(built) as opened:
+            counts.append(opened.session.bench(1).ticks[0])
+    (got,) = flow.infer(built, {model.graph.input_names[0]: inputs[0]}).values()
+    assert (got[0] == want[0]).all()
+    assert counts[0] < counts[1] < 1.01 * counts[0]
+
+
+def test_where_ram_is_short_chains_of_any_kernels_are_streamed(
+    models_folder: Path,
+) -> None:
+    """Whatever it costs; the report of boards that fit knows."""
+    model = flow.load_model(models_folder / "vww01_mobilenet_int8.tflite")
+    board = load_board("mps2_an386")
+    flat = flow.compile_model(model, board, "balanced")
+    assert all(not isinstance(item, Stream) for item in flat.schedule)
+    size = 60_000
+    (ram,) = (r for r in board.regions if r is board.ram)
+    regions = tuple(replace(r, size=size) if r is ram else r for r in board.regions)
+    small = replace(board, regions=regions)
+    assert flat.arena + board.stack_bytes > small.ram.size == size
+    for level in flow.LEVELS:
+        plan = flow.compile_model(model, small, level)
+        assert plan.arena + board.stack_bytes <= size
+        assert any(isinstance(item, Stream) for item in plan.schedule)
+    assert flow.boards_that_fit(flat, [board, small]) == [(board, True), (small, True)]
