@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -439,12 +439,6 @@ def bench(
 def results_folder(base: Path, built: Built) -> Path:
     """A new folder below `base` named after the build and the time."""
     return base / f"{built.folder.name}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def boards_that_fit(plan: Plan, boards: Sequence[Board]) -> list[tuple[Board, bool]]:
-    """Whether weights, arena and stack fit each board; the code comes on top."""
-    arena = streamed(plan, free=False).arena
-    return [(b, b.host or _fits(plan.weight_bytes, arena + b.stack_bytes, b)) for b in boards]
 
 
 def _fits(flash: int, ram: int, board: Board) -> bool:

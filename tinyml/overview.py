@@ -16,6 +16,7 @@ from .graph import Graph, Node, Tensor
 from .memory import Buffer
 from .ops import OPS
 from .plan import Plan
+from .streams import streamed
 
 _MOMENTS = 14
 
@@ -107,7 +108,9 @@ def overview(path: Path, boards: Sequence[Board]) -> Overview:
     live = plan.live_bytes() if plan else _live(graph)
     labels = [i.steps[-1].node.label for i in plan.schedule] if plan else [x.label for x in layers]
     peak = plan.lower_bound if plan else max(live)
-    flash, ram = (plan.weight_bytes, plan.arena) if plan else (constants, peak)
+    # A build runs layers row by row where there is not enough RAM without.
+    least = streamed(plan, free=False).arena if plan else peak
+    flash = plan.weight_bytes if plan else constants
     return Overview(
         path.name,
         layers,
@@ -120,7 +123,7 @@ def overview(path: Path, boards: Sequence[Board]) -> Overview:
         plan.arena if plan else None,
         peak,
         _moments(["inputs", *labels, "outputs"], live),
-        {b.name: _fits(b, flash, ram) for b in boards if not b.host},
+        {b.name: _fits(b, flash, least) for b in boards if not b.host},
     )
 
 
