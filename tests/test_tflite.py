@@ -225,9 +225,31 @@ def weighted(input_type: str, weight_type: str) -> bytes:
     return m.finish()
 
 
+def transposed(weight_type: str) -> bytes:
+    """A float32 TRANSPOSE_CONV, whose first input is the shape of its output."""
+    m = ModelFile()
+    x = m.input((1, 4, 4, 2), dtype="float32", name="image")
+    scale = 0.1 if weight_type == "int8" else None
+    w = m.constant(np.ones((3, 1, 1, 2), weight_type), scale=scale, name="net/up/Conv2D")
+    y = m.output((1, 4, 4, 3), dtype="float32", name="net/up/BiasAdd")
+    shape = m.constant(np.array([1, 4, 4, 3], np.int32))
+    m.op(
+        "TRANSPOSE_CONV",
+        [shape, w, x],
+        [y],
+        "TransposeConvOptions",
+        padding=SAME,
+        strideH=1,
+        strideW=1,
+    )
+    return m.finish()
+
+
 @pytest.mark.parametrize(
     ("blob", "words"),
     [
+        (transposed("float32"), "not quantised: layer 'up'"),
+        (transposed("int8"), "hybrid model: layer 'up' .* int8 weights but float32"),
         (weighted("float32", "float32"), "not quantised: layer 'conv2d'"),
         (weighted("float32", "int8"), "hybrid model: layer 'conv2d' .* int8 weights but float32"),
     ],

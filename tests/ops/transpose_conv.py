@@ -32,5 +32,9 @@ def case(pick: Pick, weights: str = "int8") -> bytes:
     return m.finish()
 
 
+def float_case(pick: Pick) -> bytes:
+    return case(pick, "float32")
+
+
 def int16_case(pick: Pick) -> bytes:
     return case(pick, "int16 or int16")

@@ -95,8 +95,9 @@ def _check_quantised(graph: Graph, floats: bool) -> None:
 
 
 def _works_on_floats(node: Node, graph: Graph) -> bool:
-    ins = graph.ins(node)
-    return len(ins) > 1 and ins[0] is not None and ins[0].dtype == np.float32
+    ins, data = graph.ins(node), 2 if node.op == "TRANSPOSE_CONV" else 0
+    x = ins[data] if len(ins) > max(data, 1) else None
+    return x is not None and x.dtype == np.float32
 
 
 def _weights(node: Node, graph: Graph) -> np.dtype[Any] | None:

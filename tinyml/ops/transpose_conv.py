@@ -1,4 +1,4 @@
-"""TRANSPOSE_CONV: int8 or int16, weights per tensor or per channel."""
+"""TRANSPOSE_CONV: int8, int16 or float32, weights per tensor or per channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..flatbuffer import Table
-from ..graph import Graph, Node, Tensor
+from ..graph import Array, Graph, Node, Tensor
 from ..quant import activation_range
 from . import (
     Call,
@@ -53,7 +53,7 @@ def check(node: Node, graph: Graph) -> list[str]:
     if len(node.inputs) not in (3, 4):
         return ["it has the wrong number of inputs or outputs"]
     conv = _as_convolution(node)
-    refusals = one_type(conv, graph, [0], 2, ("int8", "int16"))
+    refusals = one_type(conv, graph, [0], 2, ("int8", "int16", "float32"))
     refusals = refusals or _window.weights_refusals(conv, graph, 0, ("int16", "int64"))
     refusals = refusals or _int16.layer_refusals(conv, graph)
     if refusals:
@@ -70,12 +70,27 @@ def check(node: Node, graph: Graph) -> list[str]:
     )
 
 
+def _lower_f32(conv: Node, graph: Graph, g: _window.Geometry, weights: Array) -> Call:
+    x, w, y = _tensors(conv, graph)
+    return Call(
+        "transpose_conv_f32",
+        (x.name,),
+        (y.name,),
+        rows=y.shape[1],
+        batches=y.shape[0],
+        params={**g.params(x, y), **_window.float_bounds(conv.attrs.activation)},
+        constants={"weights": weights, "bias": _window.bias_of(conv, graph, w.shape[0])},
+    )
+
+
 def lower(node: Node, graph: Graph) -> Call:
     conv = _as_convolution(node)
     (x, w, y), a = _tensors(conv, graph), node.attrs
     g = _window.geometry(y, x, (w.shape[1], w.shape[2]), a.stride, (1, 1), a.same)
-    lo, hi = activation_range(a.activation, y.scale, y.zero_point)
     assert w.data is not None
+    if x.dtype == np.float32:
+        return _lower_f32(conv, graph, g, w.data)
+    lo, hi = activation_range(a.activation, y.scale, y.zero_point)
     call = Call(
         "transpose_conv_s8",
         (x.name,),
@@ -108,11 +123,12 @@ register(
     Op(
         "TRANSPOSE_CONV",
         check,
-        (Kernel("transpose_conv_s8 / transpose_conv_s16", lower),),
+        (Kernel("transpose_conv_s8 / transpose_conv_s16 / transpose_conv_f32", lower),),
         read,
         options=49,
         macs=macs,
         resolver="AddTransposeConv",
-        doc="int8 or int16; constant int8 weights, per tensor or per channel",
+        doc="int8, int16 or float32; constant weights, int8 to int8 and int16, these per tensor or "
+        "per channel",
     )
 )
