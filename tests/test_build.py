@@ -17,8 +17,6 @@ from elftools.elf.elffile import ELFFile
 
 from tinyml.board import Board, list_boards, load_board
 from tinyml.build import (
-    FLASH_PARTS,
-    RAM_PARTS,
     Image,
     Sources,
     add_app,
@@ -29,6 +27,7 @@ from tinyml.build import (
 )
 from tinyml.errors import BoardError, BuildError, ToolError
 from tinyml.paths import FIRMWARE
+from tinyml.sizes import FLASH_PARTS, RAM_PARTS
 
 ECHO = Path(__file__).parent / "firmware" / "echo.c"
 MACHINES = tuple(board.name for board in list_boards() if board.emulator)

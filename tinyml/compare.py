@@ -11,13 +11,13 @@ import numpy as np
 
 from . import flow, tflm_host
 from .board import Board
-from .build import FLASH_PARTS, RAM_PARTS
 from .engines import tflm
 from .errors import InputError
 from .flow import Built, Model, Tell
 from .graph import Array, Graph
 from .plan import Plan
 from .results import Run
+from .sizes import FLASH_PARTS, RAM_PARTS
 from .tflm_build import Options
 
 
