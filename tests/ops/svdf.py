@@ -49,3 +49,24 @@ def case(pick: Pick) -> bytes:
         fusedActivationFunction=activation,
     )
     return m.finish()
+
+
+def float_case(pick: Pick) -> bytes:
+    batches, inputs, units = pick.choice([1, 1, 2]), pick.integer(1, 9), pick.integer(1, 5)
+    rank, memory, rng = pick.integer(1, 3), pick.integer(1, 8), pick.rng()
+    filters, kind = units * rank, {"dtype": "float32"}
+    m = ModelFile()
+    x = m.input((batches, inputs), **kind)
+    sizes = ((filters, inputs), (filters, memory), (units,))
+    fixed = [m.constant(rng.normal(0, 1, shape).astype(np.float32)) for shape in sizes]
+    state = m.tensor((batches, memory * filters), variable=True, **kind)
+    y = m.output((batches, units), **kind)
+    m.op(
+        "SVDF",
+        [x, *fixed, state],
+        [y],
+        "SVDFOptions",
+        rank=rank,
+        fusedActivationFunction=ACTIVATIONS[pick.choice(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])],
+    )
+    return m.finish()

@@ -13,7 +13,7 @@ from ..graph import Graph, Node
 from ..ops import OPS
 from ..plan import Plan, make_plan
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SVDF", "TRANSPOSE_CONV")
 _SHOWN = 5
 WHY_NOT_CUSTOM: Mapping[str, str] = {
     "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "

@@ -1,4 +1,4 @@
-"""SVDF: a rank-limited filter over time, int8; its memory is a variable."""
+"""SVDF: a rank-limited filter over time, int8 or float32; its memory is a variable."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..flatbuffer import Table
-from ..graph import Graph, Node, Tensor
+from ..graph import Array, Graph, Node, Tensor
 from ..quant import multiplier_shift
-from . import Call, Kernel, Op, activation_of, field_of, int8_only, operand, register
+from . import Call, Kernel, Op, _window, activation_of, field_of, one_type, operand, register
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,40 @@ def _tensors(node: Node, graph: Graph) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def check(node: Node, graph: Graph) -> list[str]:
     if len(node.inputs) != 5 or None in (*node.inputs[:3], node.inputs[4]):
         return ["it has the wrong number of inputs or outputs"]
-    refusals = int8_only(node, graph, [0, 1], 5)
+    refusals = one_type(node, graph, [0, 1], 5, ("int8", "float32"))
     if refusals:
         return refusals
-    (_, features, times, state), y = _tensors(node, graph), graph.outs(node)[0]
+    (x, features, times, state), y = _tensors(node, graph), graph.outs(node)[0]
     if not state.variable:
         return ["its state is not a variable"]
     if features.data is None or times.data is None:
         return ["its weights are computed, not constant"]
+    refusals = (
+        _float_refusals(node, graph) if x.dtype == np.float32 else _int8_refusals(node, graph)
+    )
+    if refusals:
+        return refusals
+    return _shape_refusals(node, graph) or _bias_refusals(node, graph, y.count // y.shape[0])
+
+
+def _float_refusals(node: Node, graph: Graph) -> list[str]:
+    _, _, times, state = _tensors(node, graph)
+    if times.dtype != np.float32 or state.dtype != np.float32:
+        return [f"its time weights are {times.dtype.name} and its state {state.dtype.name}"]
+    if node.attrs.activation in ("TANH", "SIGN_BIT"):
+        return [f"its fused activation {node.attrs.activation} has no form in the engine"]
+    return []
+
+
+def _int8_refusals(node: Node, graph: Graph) -> list[str]:
+    _, _, times, state = _tensors(node, graph)
     if times.dtype not in (np.int8, np.int16) or state.dtype != times.dtype:
         return [f"its time weights are {times.dtype.name} and its state {state.dtype.name}"]
     if any(t.quant is None or t.quant.per_channel for t in (times, state)):
         return ["its time weights or its state have no per-tensor scale"]
     if node.attrs.activation not in ("NONE", "RELU"):
         return [f"its fused activation {node.attrs.activation} has no int8 form"]
-    return _shape_refusals(node, graph) or _bias_refusals(node, graph, y.count // y.shape[0])
+    return []
 
 
 def _shape_refusals(node: Node, graph: Graph) -> list[str]:
@@ -61,15 +80,53 @@ def _shape_refusals(node: Node, graph: Graph) -> list[str]:
 
 
 def _bias_refusals(node: Node, graph: Graph, units: int) -> list[str]:
-    bias = graph.ins(node)[3]
-    if bias is None or (bias.data is not None and bias.dtype == np.int32 and bias.count == units):
+    bias, kind = graph.ins(node)[3], _bias_type(node, graph)
+    if bias is None or (bias.data is not None and bias.dtype == kind and bias.count == units):
         return []
-    return [f"its bias is not a constant of {units} int32 values"]
+    return [f"its bias is not a constant of {units} {kind} values"]
+
+
+def _bias_type(node: Node, graph: Graph) -> str:
+    return "float32" if operand(node, graph, 0).dtype == np.float32 else "int32"
+
+
+def _bias(node: Node, graph: Graph) -> Array:
+    bias = graph.ins(node)[3]
+    if bias is None or bias.data is None:
+        return np.zeros(graph.outs(node)[0].shape[1], _bias_type(node, graph))
+    return bias.data.reshape(-1)
+
+
+def _sizes(node: Node, graph: Graph) -> dict[str, int]:
+    x, _, times, _ = _tensors(node, graph)
+    return {
+        "batches": x.shape[0],
+        "inputs": x.shape[1],
+        "units": graph.outs(node)[0].shape[1],
+        "rank": node.attrs.rank,
+        "memory": times.shape[1],
+    }
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    (x, features, times, state), y = _tensors(node, graph), graph.outs(node)[0]
+    assert features.data is not None and times.data is not None
+    return Call(
+        "svdf_f32",
+        (x.name,),
+        (y.name, state.name),
+        rows=1,
+        params={**_sizes(node, graph), **_window.float_bounds(node.attrs.activation)},
+        constants={
+            "features": features.data,
+            "times": times.data,
+            "bias": _bias(node, graph),
+        },
+    )
 
 
 def lower(node: Node, graph: Graph) -> Call:
     (x, features, times, state), y = _tensors(node, graph), graph.outs(node)[0]
-    bias = graph.ins(node)[3]
     assert features.data is not None and times.data is not None
     in_multiplier, in_shift = multiplier_shift(x.scale * features.scale / state.scale)
     out_multiplier, out_shift = multiplier_shift(state.scale * times.scale / y.scale)
@@ -79,11 +136,7 @@ def lower(node: Node, graph: Graph) -> Call:
         (y.name, state.name),
         rows=1,
         params={
-            "batches": x.shape[0],
-            "inputs": x.shape[1],
-            "units": y.shape[1],
-            "rank": node.attrs.rank,
-            "memory": times.shape[1],
+            **_sizes(node, graph),
             "wide": times.dtype.itemsize,
             "in_zero": x.zero_point,
             "out_zero": y.zero_point,
@@ -96,9 +149,7 @@ def lower(node: Node, graph: Graph) -> Call:
         constants={
             "features": features.data,
             "times": times.data.astype(np.int16),
-            "bias": np.zeros(y.shape[1], np.int32)
-            if bias is None or bias.data is None
-            else bias.data.reshape(-1),
+            "bias": _bias(node, graph),
         },
     )
 
@@ -112,11 +163,11 @@ register(
     Op(
         "SVDF",
         check,
-        (Kernel("svdf_s8", lower),),
+        (Kernel("svdf_f32", lower_f32, dtype="float32"), Kernel("svdf_s8", lower)),
         read,
         options=6,
         macs=macs,
         resolver="AddSvdf",
-        doc="int8, with int8 or int16 state; constant weights",
+        doc="int8, with int8 or int16 state, or float32; constant weights",
     )
 )
