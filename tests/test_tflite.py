@@ -261,7 +261,7 @@ def test_float_and_hybrid_models_name_the_layer(blob: bytes, words: str) -> None
     assert "--calibration" in caught.value.hint and caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("op", ["SVDF"])
+@pytest.mark.parametrize("op", ["SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"])
 def test_float_layers_with_state_are_refused_as_not_quantised(op: str) -> None:
     graph = tflite.parse(cases(op).float_case(Seeded(0)))
     with pytest.raises(ModelError, match=rf"not quantised: layer '\w+' \({op}\)"):

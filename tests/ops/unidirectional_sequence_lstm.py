@@ -51,3 +51,30 @@ def case(pick: Pick, dtype: str = "int8") -> bytes:
 
 def int16_case(pick: Pick) -> bytes:
     return case(pick, "int16")
+
+
+def float_case(pick: Pick) -> bytes:
+    batches, steps, rng = pick.choice([1, 1, 2]), pick.integer(1, 5), pick.rng()
+    inputs, units, kind = pick.integer(1, 6), pick.integer(1, 6), {"dtype": "float32"}
+    by_time = bool(pick.integer(0, 1))
+    lead = (steps, batches) if by_time else (batches, steps)
+    m = ModelFile()
+    ins = [-1] * 24
+    ins[0] = m.input((*lead, inputs), **kind)
+    for gate in range(4):
+        for first, shape in ((1, (units, inputs)), (5, (units, units)), (12, (units,))):
+            data = rng.normal(0, pick.factor(), shape).astype(np.float32)
+            ins[first + gate] = m.constant(data)
+    for state in (18, 19):
+        ins[state] = m.tensor((batches, units), variable=True, **kind)
+    y = m.output((*lead, units), **kind)
+    m.op(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        ins,
+        [y],
+        "UnidirectionalSequenceLSTMOptions",
+        fusedActivationFunction=4,
+        cellClip=pick.choice([0.0, 0.0, 0.75]),
+        timeMajor=by_time,
+    )
+    return m.finish()

@@ -13,7 +13,14 @@ from ..graph import Graph, Node
 from ..ops import OPS
 from ..plan import Plan, make_plan
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SVDF", "TRANSPOSE_CONV")
+_WEIGHTED = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED",
+    "SVDF",
+    "TRANSPOSE_CONV",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+)
 _SHOWN = 5
 WHY_NOT_CUSTOM: Mapping[str, str] = {
     "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "

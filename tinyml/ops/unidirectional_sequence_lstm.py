@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM: int8 or int16; hidden state and int16 cell are variables."""
+"""UNIDIRECTIONAL_SEQUENCE_LSTM: int8, int16 or float32; hidden state and cell are variables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Array, Graph, Node, Tensor
-from ..quant import multiplier_shift, round_half_away, short_multiplier
+from ..quant import float_range, multiplier_shift, round_half_away, short_multiplier
 from . import Call, Kernel, Op, _sigmoid, activation_of, field_of, one_type, operand, register
 
 # Input numbers, gates in the order input, forget, cell, output.
@@ -58,21 +58,31 @@ def check(node: Node, graph: Graph) -> list[str]:
     more = [i for i in range(_INPUTS) if i not in _NEEDED and node.inputs[i] is not None]
     if more:
         return ["it has peepholes, a projection or layer normalisation"]
-    refusals = one_type(node, graph, [0, _HIDDEN], _INPUTS, ("int8", "int16"))
+    refusals = one_type(node, graph, [0, _HIDDEN], _INPUTS, ("int8", "int16", "float32"))
     if refusals:
         return refusals
     weights = [operand(node, graph, i) for i in (*_INPUT_WEIGHTS, *_HIDDEN_WEIGHTS)]
-    if any(t.dtype != np.int8 or t.quant is None or t.quant.per_channel for t in weights):
+    if _is_float(node, graph):
+        if any(t.dtype != np.float32 for t in weights):
+            return ["its weights are not all float32, as its input is"]
+    elif any(t.dtype != np.int8 or t.quant is None or t.quant.per_channel for t in weights):
         return ["its weights are not int8 with one scale each"]
     if node.attrs.activation != "TANH":
         return [f"its activation is {node.attrs.activation}, not TANH"]
     return _state_refusals(node, graph) or _shape_refusals(node, graph)
 
 
+def _is_float(node: Node, graph: Graph) -> bool:
+    return bool(operand(node, graph, 0).dtype == np.float32)
+
+
 def _state_refusals(node: Node, graph: Graph) -> list[str]:
     hidden, cell = operand(node, graph, _HIDDEN), operand(node, graph, _CELL)
     if not hidden.variable or not cell.variable:
         return ["its hidden state and its cell are not variables"]
+    if _is_float(node, graph):
+        wrong = cell.dtype != np.float32
+        return [f"its cell is {cell.dtype.name}, not float32"] if wrong else []
     if cell.dtype != np.int16 or cell.quant is None or cell.quant.per_channel:
         return [f"its cell is {cell.dtype.name}; the engine has int16 of one scale"]
     return []
@@ -100,6 +110,9 @@ def _shape_refusals(node: Node, graph: Graph) -> list[str]:
     fixed = [operand(node, graph, i) for i in (*_INPUT_WEIGHTS, *_HIDDEN_WEIGHTS, *_BIASES)]
     if any(t.data is None for t in fixed):
         return ["its weights are computed, not constant"]
+    if x.dtype == np.float32:
+        wrong = any(t.dtype != np.float32 for t in fixed[8:])
+        return ["its biases are not float32"] if wrong else []
     kind = "int64" if x.dtype == np.int16 else "int32"
     if any(t.dtype != kind for t in fixed[8:]) or any(t.zero_point for t in fixed[:8]):
         return [f"its biases are not {kind} or its weights not symmetric"]
@@ -149,32 +162,59 @@ def _cell_params(cell: Tensor, hidden: Tensor, clip: float) -> dict[str, int]:
     }
 
 
-def lower(node: Node, graph: Graph) -> Call:
-    x, y, s = operand(node, graph, 0), graph.outs(node)[0], _sizes(node, graph)
+def _strides(node: Node, graph: Graph) -> dict[str, int]:
+    """The sizes, and how many values lie from one batch item or step to the next."""
+    s, by_time = _sizes(node, graph), node.attrs.time_major
+    return {
+        "batches": s.batches,
+        "steps": s.steps,
+        "inputs": s.inputs,
+        "units": s.units,
+        "in_batch": s.inputs * (1 if by_time else s.steps),
+        "in_step": s.inputs * (s.batches if by_time else 1),
+        "out_batch": s.units * (1 if by_time else s.steps),
+        "out_step": s.units * (s.batches if by_time else 1),
+    }
+
+
+def _gates(node: Node, graph: Graph) -> dict[str, Array]:
+    return {
+        "input_weights": _fixed(node, graph, _INPUT_WEIGHTS),
+        "hidden_weights": _fixed(node, graph, _HIDDEN_WEIGHTS),
+        "bias": _fixed(node, graph, _BIASES),
+    }
+
+
+def lower_f32(node: Node, graph: Graph) -> Call:
+    x, y, clip = operand(node, graph, 0), graph.outs(node)[0], node.attrs.cell_clip
     hidden, cell = operand(node, graph, _HIDDEN), operand(node, graph, _CELL)
-    by_time = node.attrs.time_major
+    low, high = (-clip, clip) if clip > 0 else float_range("NONE")
+    return Call(
+        "lstm_f32",
+        (x.name,),
+        (y.name, hidden.name, cell.name),
+        rows=1,
+        params={**_strides(node, graph), "cell_min": low, "cell_max": high},
+        constants=_gates(node, graph),
+    )
+
+
+def lower(node: Node, graph: Graph) -> Call:
+    x, y = operand(node, graph, 0), graph.outs(node)[0]
+    hidden, cell = operand(node, graph, _HIDDEN), operand(node, graph, _CELL)
     return Call(
         "lstm_s16" if x.dtype == np.int16 else "lstm_s8",
         (x.name,),
         (y.name, hidden.name, cell.name),
         rows=1,
         params={
-            "batches": s.batches,
-            "steps": s.steps,
-            "inputs": s.inputs,
-            "units": s.units,
-            "in_batch": s.inputs * (1 if by_time else s.steps),
-            "in_step": s.inputs * (s.batches if by_time else 1),
-            "out_batch": s.units * (1 if by_time else s.steps),
-            "out_step": s.units * (s.batches if by_time else 1),
+            **_strides(node, graph),
             "in_zero": x.zero_point,
             "hidden_zero": hidden.zero_point,
             **_cell_params(cell, hidden, node.attrs.cell_clip),
         },
         constants={
-            "input_weights": _fixed(node, graph, _INPUT_WEIGHTS),
-            "hidden_weights": _fixed(node, graph, _HIDDEN_WEIGHTS),
-            "bias": _fixed(node, graph, _BIASES),
+            **_gates(node, graph),
             **_gate_scales(node, graph),
             "sigmoid": _sigmoid.table(),
         },
@@ -190,11 +230,15 @@ register(
     Op(
         "UNIDIRECTIONAL_SEQUENCE_LSTM",
         check,
-        (Kernel("lstm_s8 / lstm_s16", lower),),
+        (
+            Kernel("lstm_f32", lower_f32, dtype="float32"),
+            Kernel("lstm_s8 / lstm_s16", lower),
+        ),
         read,
         options=71,
         macs=macs,
         resolver="AddUnidirectionalSequenceLSTM",
-        doc="int8 or int16, with an int16 cell; no peepholes, projection or layer normalisation",
+        doc="int8 or int16, with an int16 cell, or float32; no peepholes, projection or layer "
+        "normalisation",
     )
 )
