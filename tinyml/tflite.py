@@ -173,13 +173,6 @@ class _Subgraphs:
         table = self.tables[index]
         tensors, nodes = _subgraph(self.root, table, self.names)
         self.names += [t.name for t in tensors]
-        for inner in nodes:
-            if inner.op in variables.OPERATORS:
-                raise ModelError(
-                    f"{self.root.reader.name}: {inner} is part of {node}; variables are read and "
-                    "assigned in the main graph only",
-                    hint="hand the value to the subgraph, and assign what it gives behind it",
-                )
         inputs = [tensors[i] for i in _indices(table, 1, "inputs", len(tensors), least=0)]
         outputs = [tensors[i] for i in _indices(table, 2, "outputs", len(tensors))]
         if len({t.name for t in inputs}) < len(inputs) or any(t.data is not None for t in inputs):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph import Graph, Node, Tensor
+from ..variables import OPERATORS
 from . import OPS
 
 
@@ -24,6 +25,8 @@ def refusals(node: Node, graph: Graph, inputs: Sequence[str | None], what: str) 
         return ["its subgraphs were not read"]
     if None in inputs:
         return ["it has the wrong number of inputs or outputs"]
+    if handles := [str(n) for g in node.graphs for n in g.nodes if n.op in OPERATORS]:
+        return [f"{handles[0]} is part of it; only the main graph reads and assigns variables"]
     given = [graph.tensors[n] for n in inputs if n is not None]
     return [
         f"the inputs of {part} are not those of the operator"
