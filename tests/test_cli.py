@@ -78,6 +78,16 @@ def test_an_unsupported_operator_names_operator_and_layer(tmp_path: Path) -> Non
     assert "'erf'" in text
 
 
+@pytest.mark.parametrize("command", ["build", "run", "bench", "profile", "compare", "export"])
+def test_types_are_known_wherever_a_model_is_quantised(
+    command: str, tmp_path: Path, model: Path
+) -> None:
+    options = () if command == "export" else ("-b", "host")
+    refused(command, *options, "--type", "int7", model, folder=tmp_path, words="--type is 'int7'")
+    wrong = ("--keep", "conv1=int99")
+    refused(command, *options, *wrong, model, folder=tmp_path, words="--keep conv1= is 'int99'")
+
+
 def test_an_unknown_board_suggests_the_nearest(tmp_path: Path, model: Path) -> None:
     refused("build", "-b", "stm23", model, folder=tmp_path, words="stm32")
 

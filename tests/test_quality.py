@@ -39,6 +39,11 @@ def dense(
 GOOD = {"weights": [[1, 2], [3, 4]], "bias": [100, -100]}
 
 
+def test_the_scale_of_a_bias_of_zeros_is_no_matter() -> None:
+    blob = dense([[1, 2], [3, 4]], [0, 0], bias_scale=0.002)
+    assert list(quality.scale_findings(tflite.parse(blob))) == []
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

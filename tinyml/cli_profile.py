@@ -10,11 +10,14 @@ from .cli import (
     BoardOption,
     CalibrationOption,
     JsonOption,
+    KeepOption,
     ModelArgument,
     OptimizeOption,
+    TypeOption,
     UnsafeOption,
     _board,
     _load,
+    _numbers,
     _print_json,
     _progress,
     _project,
@@ -34,6 +37,8 @@ def profile(
         bool, typer.Option(help="Also run each step's second best kernel.")
     ] = True,
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     unsafe: UnsafeOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +53,8 @@ def profile(
         raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
     source = model or (project.model if project else None)
     assert source is not None  # _project() has refused that
-    loaded = _load(source, calibration or (project.calibration if project else None), unsafe)
+    calibrated = calibration or (project.calibration if project else None)
+    loaded = _load(source, calibrated, unsafe, _numbers(project, kind, keep))
     with _progress("steps") as progress:
         found = profiling.profile(
             loaded,

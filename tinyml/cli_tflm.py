@@ -13,14 +13,17 @@ from .cli import (
     CalibrationOption,
     CustomOption,
     JsonOption,
+    KeepOption,
     ModelArgument,
     OptimizeOption,
     ProbeOption,
     TflmOption,
+    TypeOption,
     UnsafeOption,
     _board,
     _engine,
     _load,
+    _numbers,
     _print_json,
     _project,
     _tell,
@@ -49,6 +52,8 @@ def compare(
         "compare"
     ),
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     optimize: OptimizeOption = None,
     unsafe: UnsafeOption = False,
     probe: ProbeOption = None,
@@ -73,7 +78,7 @@ def compare(
     if "tflm" in names and not target.host:
         runtime = read_options(tflm, arena, custom_op)
     calibrated = calibration or (project.calibration if project else None)
-    loaded = _load(source, calibrated, unsafe)
+    loaded = _load(source, calibrated, unsafe, _numbers(project, kind, keep))
     arrays = None if inputs is None else data.input_arrays(inputs, loaded.graph.input_names)
     found = comparing.compare(
         loaded,
@@ -105,6 +110,8 @@ def export(
     ] = None,
     board: BoardOption = None,
     calibration: CalibrationOption = None,
+    kind: TypeOption = None,
+    keep: KeepOption = None,
     unsafe: UnsafeOption = False,
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
@@ -129,7 +136,8 @@ def export(
     runtime = None
     if name == "tflm" and tflm is not None and target is not None:
         runtime = read_options(tflm, arena, custom_op)
-    loaded = _load(source, calibration or (project.calibration if project else None), unsafe)
+    calibrated = calibration or (project.calibration if project else None)
+    loaded = _load(source, calibrated, unsafe, _numbers(project, kind, keep))
     golden = None
     if inputs is not None:
         from .cli_example import read_golden

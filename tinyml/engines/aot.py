@@ -22,6 +22,7 @@ _WEIGHTED = (
     "UNIDIRECTIONAL_SEQUENCE_LSTM",
 )
 _SHOWN = 5
+_QUANTIZE = "tinyml quantize MODEL --calibration data.npz"
 WHY_NOT_CUSTOM: Mapping[str, str] = {
     "TFLM_DECODE": "it expands compressed weights into RAM before each layer that needs them; the "
     "engine reads weights from flash as they are. Compile the model of before its compression",
@@ -76,19 +77,27 @@ def _int4_refusals(node: Node, graph: Graph) -> Sequence[str]:
     return [f"its input {t.name!r} is int4" for t in packed if t is not weights]
 
 
-def _check_quantised(graph: Graph, floats: bool) -> None:
-    """Models that are float32, half float16, or hybrid are told apart: the ways out differ."""
-    layers = [n for n in graph.nodes if n.op in _WEIGHTED and _works_on_floats(n, graph)]
-    expanded = {n.outputs[0] for n in graph.nodes if _expands_halves(n, graph)}
-    hint = "tinyml quantize MODEL --calibration data.npz"
-    for node in layers:
+def refuse_hybrid(graph: Graph) -> None:
+    """ModelError for int8 weights beside float32 activations: no engine runs these layers."""
+    for node in _float_layers(graph):
         if _weights(node, graph) == np.int8:
             raise ModelError(
                 f"hybrid model: layer {node.label!r} ({node.op}) has int8 weights "
                 "but float32 activations",
-                hint=f"convert again with calibration data: {hint}",
+                hint=f"convert again with calibration data: {_QUANTIZE}",
             )
-    for node in layers:
+
+
+def _float_layers(graph: Graph) -> list[Node]:
+    return [n for n in graph.nodes if n.op in _WEIGHTED and _works_on_floats(n, graph)]
+
+
+def _check_quantised(graph: Graph, floats: bool) -> None:
+    """Models that are float32, half float16, or hybrid are told apart: the ways out differ."""
+    refuse_hybrid(graph)
+    expanded = {n.outputs[0] for n in graph.nodes if _expands_halves(n, graph)}
+    hint = _QUANTIZE
+    for node in _float_layers(graph):
         if not expanded.isdisjoint(node.inputs):
             raise ModelError(
                 f"layer {node.label!r} ({node.op}) has float16 weights, expanded at run time",

@@ -25,6 +25,7 @@ from ..ops import OPS
 from ..paths import FIRMWARE
 from ..schema import BUILTINS
 from ._tflm_ops import CUSTOM, INT8, VERSIONS, method
+from .aot import graphs_of, refuse_hybrid
 
 SOURCES = ("tflm_model.cc", "model_data.c")
 SUPPORT = "tflm/support.c"
@@ -137,6 +138,8 @@ def plan(graph: Graph, model: bytes, custom: Mapping[str, str] | None = None) ->
     `custom` gives the C++ function that registers each custom operator of the application's own:
     `TFLMRegistration *function()`.
     """
+    for inner in graphs_of(graph):
+        refuse_hybrid(inner)
     root = Reader(model, "model").root()
     subgraphs = root.tables(2, "subgraphs")
     main = subgraphs[0]
