@@ -1,4 +1,4 @@
-"""Many small models in one firmware, run in QEMU on one core, all outputs compared there."""
+"""Many small models in one program, run in QEMU on one core or here under ASan and UBSan."""
 
 from __future__ import annotations
 
@@ -58,8 +58,11 @@ def check_on_core(
     (folder / "cases.h").write_text(text)
     names = tuple(f"m{i}/model.c" for i in range(len(blobs)))
     sources = Sources(folder, names, tuple(f"m{i}" for i in range(len(blobs))))
-    image = build.compile_image(build.add_app(sources, APP), board, optimize=optimize)
-    with open_probe("qemu", board, {"icount": "off"}) as probe:
+    image = build.compile_image(
+        build.add_app(sources, APP), board, optimize=optimize, sanitize=board.host
+    )
+    name, options = ("host", {}) if board.host else ("qemu", {"icount": "off"})
+    with open_probe(name, board, options) as probe:
         probe.flash(image.elf)
         probe.reset()
         console = probe.console()

@@ -48,6 +48,12 @@ def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> N
     check_on_core(board, [blob for op in plain for blob in sample(op, CASES)], tmp_path)
 
 
+def test_a_sample_of_every_operator_is_clean_under_sanitizers(tmp_path: Path) -> None:
+    """As printed C on this computer: ASan stops at the first byte out of place, UBSan too."""
+    blobs = [blob for op in sorted(OPS) for blob in sample(op, CASES)]
+    check_on_core("host", blobs, tmp_path, optimize="-O1")
+
+
 @pytest.mark.qemu
 @pytest.mark.parametrize(
     ("board", "op"),
