@@ -415,10 +415,8 @@ def test_a_rescaling_layer_costs_nothing() -> None:
     assert aot.plan(tflite.parse(m.finish())).steps == ()
 
 
-def test_shape_arithmetic_without_kernels_compiles() -> None:
+def test_shape_arithmetic_is_no_step() -> None:
     graph = parsed(free_batch, lambda g: "MUL" in ops(g))
-    with pytest.raises(ModelError):
-        aot.check(graph)
     assert aot.plan(graph).steps == ()
 
 
