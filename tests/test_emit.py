@@ -70,6 +70,14 @@ def test_sample_models_equal_tflm(name: str, models_folder: Path, tmp_path: Path
     check_native(blob, graph, native, INPUTS)
 
 
+def test_a_float_model_equals_tflm(models_folder: Path, tmp_path: Path) -> None:
+    """To the bit, where it is meant. The other float sample is hybrid, which TFLite-Micro refuses."""
+    blob = (models_folder / "ic01_resnet8_float.tflite").read_bytes()
+    graph = tflite.parse(blob)
+    native = Native(aot.plan(graph, floats=True), blob, tmp_path, ("-O2", *SANITIZE))
+    check_native(blob, graph, native, 10)
+
+
 @pytest.mark.parametrize("op", sorted(OPS))
 def test_each_operator_as_printed_equals_tflm(op: str, tmp_path: Path) -> None:
     blob = case(op, Seeded(7))
