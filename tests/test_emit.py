@@ -71,7 +71,7 @@ def test_sample_models_equal_tflm(name: str, models_folder: Path, tmp_path: Path
 
 
 def test_a_float_model_equals_tflm(models_folder: Path, tmp_path: Path) -> None:
-    """To the bit, where it is meant. The other float sample is hybrid, which TFLite-Micro refuses."""
+    """To the bit, where floats are meant. The other float sample is hybrid: refused by both."""
     blob = (models_folder / "ic01_resnet8_float.tflite").read_bytes()
     graph = tflite.parse(blob)
     native = Native(aot.plan(graph, floats=True), blob, tmp_path, ("-O2", *SANITIZE))

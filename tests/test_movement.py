@@ -89,6 +89,18 @@ def test_one_scale_in_and_another_out_is_refused() -> None:
         aot.plan(tflite.parse(m.finish()))
 
 
+def test_a_slice_that_drops_every_dimension_is_one_value_of_the_input() -> None:
+    m = ModelFile()
+    x = m.input((3, 2), scale=0.1)
+    y = m.output((), scale=0.1)
+    corners = [m.constant(np.array(v, np.int32)) for v in ([1, 1], [2, 2], [1, 1])]
+    m.op("STRIDED_SLICE", [x, *corners], [y], "StridedSliceOptions", shrinkAxisMask=3)
+    graph = tflite.parse(m.finish())
+    value = np.arange(6, dtype=np.int8).reshape(3, 2)
+    (found,) = Executor(aot.plan(graph))([value])
+    assert found.shape == () and found == 3
+
+
 def test_computed_corners_of_a_slice_are_refused() -> None:
     m = ModelFile()
     x, begin = m.input([4], scale=1.0), m.input([1], dtype="int32")

@@ -64,7 +64,9 @@ def view(node: Node, graph: Graph) -> View | str:
     )
     if index.count(Ellipsis) > 1 or len(index) > len(operand(node, graph, 0).shape) + 4:
         return "its begin, end and strides do not fit its input"
-    return lambda a: a[index]
+    # Without an ellipsis an index of whole numbers alone would give a copy of the value, no view.
+    whole = index if Ellipsis in index else (*index, Ellipsis)
+    return lambda a: a[whole]
 
 
 register_view(
