@@ -75,6 +75,11 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
+static inline int32_t tm_clamp_s16(int32_t v)
+{
+    return tm_clamp(v, -32768, 32767);
+}
+
 TM_DRIVER void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)
 {
     if (lo <= -128 && hi >= 127)

@@ -23,11 +23,6 @@ struct lstm_s16 {
     const int16_t *sigmoid; /* the table of tm_sigmoid.h */
 };
 
-TM_KERNEL int32_t lstm_s16_clamp(int32_t v)
-{
-    return tm_clamp(v, -32768, 32767);
-}
-
 TM_KERNEL int64_t lstm_s16_dot(const int8_t *w, const int16_t *a, int32_t zero, int32_t count)
 {
     int64_t sum = 0;
@@ -44,9 +39,9 @@ TM_KERNEL int32_t lstm_s16_gate(const struct lstm_s16 *p, int32_t gate, int32_t 
     const int64_t x = lstm_s16_dot(p->input_weights + row * p->inputs, a, p->in_zero, p->inputs);
     const int64_t h =
         lstm_s16_dot(p->hidden_weights + row * p->units, hidden, p->hidden_zero, p->units);
-    return lstm_s16_clamp(
-        lstm_s16_clamp(tm_rescale_wide(x + p->bias[row], p->multiplier[gate], p->shift[gate])) +
-        lstm_s16_clamp(tm_rescale_wide(h, p->multiplier[4 + gate], p->shift[4 + gate])));
+    return tm_clamp_s16(
+        tm_clamp_s16(tm_rescale_wide(x + p->bias[row], p->multiplier[gate], p->shift[gate])) +
+        tm_clamp_s16(tm_rescale_wide(h, p->multiplier[4 + gate], p->shift[4 + gate])));
 }
 
 /* One step of one batch item; the new hidden state goes to `to`, which is not `hidden`. */
@@ -60,13 +55,13 @@ TM_KERNEL void lstm_s16_step(const struct lstm_s16 *p, const int16_t *a, const i
         const int32_t output = tm_sigmoid(p->sigmoid, 3 * lstm_s16_gate(p, 3, u, a, hidden));
         const int32_t kept = tm_rescale(forget * cell[u], p->forget_multiplier, p->forget_shift);
         const int32_t added = tm_rescale(input * fresh, p->input_multiplier, p->input_shift);
-        const int32_t sum = lstm_s16_clamp(lstm_s16_clamp(kept) + lstm_s16_clamp(added));
+        const int32_t sum = tm_clamp_s16(tm_clamp_s16(kept) + tm_clamp_s16(added));
         cell[u] = (int16_t)tm_clamp(sum, p->cell_min, p->cell_max);
         const int32_t round = p->tanh_shift > 0 ? 1 << (p->tanh_shift - 1) : 0;
         const int32_t scaled = (cell[u] * p->tanh_multiplier + round) >> p->tanh_shift;
         const int32_t v = tm_rescale(tm_tanh(p->sigmoid, scaled) * output,
                                      p->hidden_multiplier, p->hidden_shift);
-        to[u] = (int16_t)lstm_s16_clamp(v + p->hidden_zero);
+        to[u] = (int16_t)tm_clamp_s16(v + p->hidden_zero);
     }
 }
 
