@@ -112,7 +112,7 @@ class Model:
     def argument(self, step: Step, name: str, output: bool) -> str:
         """The C expression of a view of a tensor; `n` counts the batch items."""
         view: View = self.plan.view(step, name, output=output)
-        base = self.constants[name] if view.offset is None else self.address(view.offset)
+        base = self._base(view)
         if view.batch_bytes:
             base = f"(const uint8_t *){base}" if view.offset is None else base
             base += f" + n * {view.batch_bytes}"
@@ -171,8 +171,10 @@ class Model:
     def _place(self, step: Step, name: str, output: bool) -> tuple[str, int]:
         """Where a tensor lies, and the bytes of its rows."""
         view = self.plan.view(step, name, output=output)
-        base = self.constants[name] if view.offset is None else self.address(view.offset)
-        return base, view.row_bytes
+        return self._base(view), view.row_bytes
+
+    def _base(self, view: View) -> str:
+        return self.constants[view.tensor] if view.offset is None else self.address(view.offset)
 
     @property
     def shared(self) -> list[tuple[str, int]]:
