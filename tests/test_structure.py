@@ -26,7 +26,6 @@ LONG = {
     "meters.lpm01a": "one file per instrument",
     "meters.otii": "one file per instrument",
     "mlperf_run": "two modes of one benchmark and their report",
-    "ops._dsp": "one table of kernels",
     "plan": "choice of kernels and placement are not yet apart",
     "run": "session and how it is opened",
     "wire": "the protocol as one table",

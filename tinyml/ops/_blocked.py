@@ -8,7 +8,8 @@ import numpy as np
 
 from ..graph import Array, Graph, Node, Tensor
 from ..quant import rescale
-from . import Call, Kernel, _dsp
+from . import Call, Kernel, _dsp_elementwise, _rescaling
+from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
 THUMB = frozenset({"thumb"})
@@ -21,8 +22,8 @@ _DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min
 
 def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
     """Whether a sum, bias and all, may leave `bits` bits, whatever the input."""
-    low, high = _dsp.sum_range(call, weights)
-    live = ~_dsp.still_channels(call, weights)
+    low, high = _rescaling.sum_range(call, weights)
+    live = ~_rescaling.still_channels(call, weights)
     most = np.maximum(high, -low)[live]
     if len(most) and most.max() >= 1 << (bits - 1):
         return f"a sum that may exceed {bits} bits"
@@ -44,14 +45,16 @@ def _doubled(values: Array, bits: int) -> Array:
 
 def _wide_constants(call: Call, weights: Array, bits: int) -> Array:
     """[channel][5] int32: the bias twice, `bits` bits apart, multiplier, addend and shift."""
-    table = _dsp.channel_constants(call, weights, _dsp.folded_bias(call, weights))
+    table = _rescaling.channel_constants(call, weights, _rescaling.folded_bias(call, weights))
     return np.concatenate([_doubled(table[:, 0], bits), table[:, 1:]], axis=1).astype(np.int32)
 
 
 def conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
-    return _conv_refusal(scalar) or _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+    return (
+        _conv_refusal(scalar) or _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+    )
 
 
 def conv_call(scalar: Call, weights: Tensor) -> Call:
@@ -87,7 +90,7 @@ def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     w = weights.data
     if int(scalar.params["in_n"]) >= 1 << 16:
         return "more inputs than 32 bits hold a sum of"
-    refusal = _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
+    refusal = _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
     if refusal:
         return refusal
     # Instructions on Cortex-M3, as counted: eight outputs at a time, and the other two kernels.
@@ -115,7 +118,9 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
     offset = np.array([128, 0] * 4).reshape(1, 8, 1)
     unsigned = ((eights.astype(np.int16) + offset) & 0xFF).astype(np.uint8)
     words = unsigned[:, [0, 3, 2, 1, 4, 7, 6, 5]].transpose(0, 2, 1)
-    table = _dsp.channel_constants(scalar, weights.data, _dsp.folded_bias(scalar, weights.data))
+    table = _rescaling.channel_constants(
+        scalar, weights.data, _rescaling.folded_bias(scalar, weights.data)
+    )
     table = np.concatenate([table, np.tile(np.array([[0, 0, 1, 1]], np.int64), (short, 1))])
     even, odd = table[0::2, 0], table[1::2, 0]
     biases = (even + (odd << 24)).astype("<i8").view("<i4").reshape(-1, 8)
@@ -134,17 +139,17 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def dense_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+def dense_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     name = "fully_connected_s8"
     return (
-        _dsp.variant(f"{name}__thumb2", scalar, dense_fits, dense_call, THUMB2),
-        _dsp.variant(f"{name}__thumb", scalar, dense_pairs_fits, dense_pairs_call, THUMB),
+        variant(f"{name}__thumb2", scalar, dense_fits, dense_call, THUMB2),
+        variant(f"{name}__thumb", scalar, dense_pairs_fits, dense_pairs_call, THUMB),
     )
 
 
 def _split_constants(call: Call, weights: Array) -> Array:
     """[channel][4] int32: bias, multiplier, addend and shift, as tm_split.h has them."""
-    table = _dsp.channel_constants(call, weights, _dsp.folded_bias(call, weights))
+    table = _rescaling.channel_constants(call, weights, _rescaling.folded_bias(call, weights))
     table[:, 2] += 1 << 14
     return table.astype(np.int32)
 
@@ -162,7 +167,7 @@ def conv_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     w = weights.data
     return (
         _conv_refusal(scalar)
-        or _dsp.scale_refusal(scalar, w)
+        or _rescaling.scale_refusal(scalar, w)
         or _pairing_refusal(w)
         or _sum_refusal(scalar, w, 29)
     )
@@ -199,7 +204,9 @@ def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
 def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
-    refusal = _dsp.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
+    refusal = (
+        _rescaling.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
+    )
     if refusal:
         return refusal
     out_n, in_n = w.shape
@@ -247,7 +254,7 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
     if scalar.rows * p["out_w"] == 1:
         return "a single pixel"  # it makes four
     w = _by_channel(weights)
-    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+    return _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
 
 
 def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
@@ -278,7 +285,7 @@ def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     w = _by_channel(weights)
     if (w == -128).sum(axis=1).max() > 1:
         return "two weights of -128 in a channel"
-    return _dsp.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 29)
+    return _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 29)
 
 
 def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
@@ -296,18 +303,18 @@ def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def depthwise_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     name = "depthwise_conv2d_s8_3x3"
     return (
-        _dsp.variant(f"{name}__thumb2", scalar, depthwise_3x3_fits, depthwise_3x3_call, THUMB2),
-        _dsp.variant(name, scalar, depthwise_pairs_fits, depthwise_pairs_call, PORTABLE),
+        variant(f"{name}__thumb2", scalar, depthwise_3x3_fits, depthwise_3x3_call, THUMB2),
+        variant(name, scalar, depthwise_pairs_fits, depthwise_pairs_call, PORTABLE),
     )
 
 
-def conv_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     return (
-        _dsp.variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),
-        _dsp.variant("conv2d_s8__thumb", scalar, conv_pairs_fits, conv_pairs_call, THUMB),
+        variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),
+        variant("conv2d_s8__thumb", scalar, conv_pairs_fits, conv_pairs_call, THUMB),
     )
 
 
@@ -336,9 +343,9 @@ def _add_tables(call: Call) -> Call:
     )
 
 
-def add_kernels(scalar: _dsp.Lower) -> tuple[Kernel, ...]:
+def add_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     """add_s8__thumb2 takes what add_s8__dsp takes, and add_s8_tables the same."""
-    dsp = _dsp.add_kernel(scalar)
+    dsp = _dsp_elementwise.add_kernel(scalar)
 
     def thumb2(node: Node, graph: Graph) -> Call:
         return replace(dsp.lower(node, graph), kernel="add_s8__thumb2")

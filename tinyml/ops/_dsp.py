@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from ..graph import Array, Graph, Node, Tensor
-from ..quant import rescale
-from . import OPS, Call, Kernel
+from . import OPS, Call, Kernel, _rescaling
+from ._variant import Lower, variant
 
 ISA = frozenset({"dsp"})
 _COLUMN_BYTES = 3072  # of scratch, unless four pixels need more
-_MOST_SHIFT = 20
 _MOST = (1 << 15) - 1  # of sizes in parameters of 16 bits
 _SMALL_DENSE = 4096  # weights
-_FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
-
-
-def still_channels(call: Call, weights: Array) -> Array:
-    """Which channels (rows of `weights`) give one value whatever the input: dead ones.
-
-    All their weights are zero, or the least and the largest sum give the same.
-    """
-    low, high = sum_range(call, weights)
-    scales = zip(*(call.constants[k].tolist() for k in ("multiplier", "shift")), strict=True)
-    bounds = [int(call.params[k]) - int(call.params["out_zero"]) for k in ("act_min", "act_max")]
-    still = [not row.any() for row in weights.reshape(len(weights), -1)]
-    for c, (multiplier, shift) in enumerate(scales):
-        if shift <= 0 and -(1 << 31) <= low[c] and high[c] < 1 << 31:  # monotonic: nothing wraps
-            ends = [rescale(int(s), multiplier, shift) for s in (low[c], high[c])]
-            still[c] |= len({min(max(e, bounds[0]), bounds[1]) for e in ends}) == 1
-    return np.array(still, bool)
-
-
-def sum_range(call: Call, weights: Array) -> tuple[Array, Array]:
-    """The least and the largest bias plus sum of products of each channel, int64."""
-    wide = weights.reshape(len(weights), -1).astype(np.int64)
-    bias = folded_bias(call, weights)
-    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
-    low = bias - 128 * positive - 127 * negative
-    return low, np.asarray(bias + 127 * positive + 128 * negative)
-
-
-def _largest_sums(call: Call, weights: Array) -> Array:
-    """An upper bound of |bias + sum of products| for each channel, int64."""
-    wide = np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1)
-    return np.asarray(np.abs(folded_bias(call, weights)) + 128 * wide)
-
-
-def _still_values(call: Call) -> Array:
-    """What each channel gives for products that sum to nothing, int64, as the scalar kernel."""
-    constants = zip(
-        *(call.constants[k].tolist() for k in ("bias", "multiplier", "shift")), strict=True
-    )
-    return np.array([rescale(*c) + int(call.params["out_zero"]) for c in constants], np.int64)
-
-
-def scale_refusal(call: Call, weights: Array) -> str | None:
-    """The requantisation in few instructions needs a right shift of 1 to 20 bits."""
-    shift = call.constants["shift"][~still_channels(call, weights)]
-    if len(shift) and (shift.max() > -1 or shift.min() < -_MOST_SHIFT):
-        return "a scale outside 2**-20 to 1/2"
-    return None
 
 
 def packing_refusal(weights: Array) -> str | None:
@@ -97,22 +47,6 @@ def pack(weights: Array) -> Array:
     return words.astype(np.uint32).view(np.int32).reshape(len(even), -1)
 
 
-def channel_constants(call: Call, weights: Array, bias: Array) -> Array:
-    """[channel][4] int64: bias, multiplier, addend and shift.
-
-    A still channel gets the multiplier 0, so that only its value is left.
-    """
-    shift = -call.constants["shift"].astype(np.int64)
-    zero = np.full(len(shift), int(call.params["out_zero"]), np.int64)
-    multiplier = call.constants["multiplier"].astype(np.int64)
-    still = still_channels(call, weights)
-    values = np.clip(_still_values(call), -128, 127)
-    zero, shift = np.where(still, values, zero), np.where(still, 1, shift)
-    multiplier, bias = np.where(still, 0, multiplier), np.where(still, 0, bias)
-    addend = (np.int64(1) << (shift - 1)) + (zero << shift)
-    return np.stack([bias, multiplier, addend, shift], axis=1)
-
-
 def pair_constants(table: Array) -> Array:
     """[pair][8] int32 of the constants of two channels, in the order tm_dsp.h has them."""
     if len(table) % 2:
@@ -123,24 +57,18 @@ def pair_constants(table: Array) -> Array:
     return pairs[:, [1, 2, 3, 0, 4, 5, 6, 7]].astype(np.int32)
 
 
-def _rectified(call: Call) -> int:
+def rectified(call: Call) -> int:
     """1 where nothing below the output's zero point is kept: see tm_dsp.h."""
     return int(call.params["act_min"] >= call.params["out_zero"])
 
 
-def folded_bias(call: Call, weights: Array) -> Array:
-    """Bias less the input's zero point times the sum of the weights, int64 (channels,)."""
-    sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
-    return np.asarray(call.constants["bias"].astype(np.int64) - int(call.params["in_zero"]) * sums)
+def halves(low: Array, high: Array) -> Array:
+    """Two arrays of int16 values as the halves of words."""
+    words = (low.astype(np.int64) & 0xFFFF) | (high.astype(np.int64) & 0xFFFF) << 16
+    return words.astype(np.uint32).view(np.int32)
 
 
-def bias_refusal(call: Call, weights: Array) -> str | None:
-    """Twice a sum must fit 32 bits, whatever the input."""
-    most = _largest_sums(call, weights)[~still_channels(call, weights)]
-    return "a sum that may exceed 30 bits" if len(most) and most.max() >= 1 << 30 else None
-
-
-def _size_refusal(scalar: Call, weights: Tensor) -> str | None:
+def size_refusal(scalar: Call, weights: Tensor) -> str | None:
     """Parameters of 16 bits: half the constants where a program is built for size."""
     most = max(weights.count // weights.shape[0], *map(int, scalar.params.values()))
     return f"a size over {_MOST}" if most > _MOST else None
@@ -158,8 +86,12 @@ def _conv_refusal(scalar: Call) -> str | None:
 def conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
-    refusal = _conv_refusal(scalar) or _size_refusal(scalar, weights) or scale_refusal(scalar, w)
-    return refusal or packing_refusal(w) or bias_refusal(scalar, w)
+    refusal = (
+        _conv_refusal(scalar)
+        or size_refusal(scalar, weights)
+        or _rescaling.scale_refusal(scalar, w)
+    )
+    return refusal or packing_refusal(w) or _rescaling.bias_refusal(scalar, w)
 
 
 def conv_call(scalar: Call, weights: Tensor) -> Call:
@@ -178,7 +110,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         kernel="conv2d_s8__dsp",
         params={
             **{k: scalar.params[k] for k in keep},
-            "rectified": _rectified(scalar),
+            "rectified": rectified(scalar),
             "run": ker_w * in_c,
             "words": words,
             "chunk": chunk,
@@ -186,7 +118,9 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         constants={
             "weights": pack(taps),
             "pairs": pair_constants(
-                channel_constants(scalar, weights.data, folded_bias(scalar, weights.data))
+                _rescaling.channel_constants(
+                    scalar, weights.data, _rescaling.folded_bias(scalar, weights.data)
+                )
             ),
         },
         scratch=chunk * words * 4 + 2 * words,
@@ -202,7 +136,11 @@ def winograd_fits(scalar: Call, weights: Tensor) -> str | None:
         return "channels that are no multiple of four"
     assert weights.data is not None
     w = weights.data
-    refusal = _conv_refusal(scalar) or scale_refusal(scalar, w) or bias_refusal(scalar, w)
+    refusal = (
+        _conv_refusal(scalar)
+        or _rescaling.scale_refusal(scalar, w)
+        or _rescaling.bias_refusal(scalar, w)
+    )
     if refusal:
         return refusal
     # Instructions of one tile: products, transforms; against four outputs of the direct kernel.
@@ -226,9 +164,11 @@ def winograd_call(scalar: Call, weights: Tensor) -> Call:
     taps = np.pad(winograd_weights(weights.data), ((0, 0), (0, out_c % 2), (0, 0)))
     fours = taps.reshape(16, -1, in_c // 4, 4)
     words = np.stack(
-        [_halves(fours[..., 0], fours[..., 2]), _halves(fours[..., 1], fours[..., 3])], axis=3
+        [halves(fours[..., 0], fours[..., 2]), halves(fours[..., 1], fours[..., 3])], axis=3
     ).reshape(16, -1, 2, in_c // 2)
-    table = channel_constants(scalar, weights.data, scalar.constants["bias"].astype(np.int64))
+    table = _rescaling.channel_constants(
+        scalar, weights.data, scalar.constants["bias"].astype(np.int64)
+    )
     table[:, 0] *= 2
     keep = "in_h in_w in_c out_w out_c pad_h pad_w in_zero act_min act_max".split()
     return replace(
@@ -243,114 +183,14 @@ def winograd_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
-    p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
-    if int(p["in_c"]) % 4:
-        return "channels that are no multiple of four"
-    return _depthwise_sums(scalar, weights)
-
-
-def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
-    p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
-    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
-        return "a kernel other than 3x3"
-    if p["stride_w"] not in (1, 2) or scalar.rows == 1:
-        return "strides over 2, or a single row"
-    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= _FEW_PIXELS:
-        return "too few channels or pixels to gather them"
-    return _size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
-
-
-def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
-    w = _by_channel(weights)
-    return scale_refusal(scalar, w) or bias_refusal(scalar, w)
-
-
-def _by_channel(weights: Tensor) -> Array:
-    """(channels, taps)."""
-    assert weights.data is not None
-    return weights.data.reshape(-1, weights.shape[3]).T
-
-
-def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
-    """[channel][4] int32: twice the bias, multiplier, addend, shift."""
-    table = channel_constants(scalar, _by_channel(weights), bias)
-    table[:, 0] *= 2
-    return table.astype(np.int32)
-
-
-def _halves(low: Array, high: Array) -> Array:
-    """Two arrays of int16 values as the halves of words."""
-    words = (low.astype(np.int64) & 0xFFFF) | (high.astype(np.int64) & 0xFFFF) << 16
-    return words.astype(np.uint32).view(np.int32)
-
-
-_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w act_min act_max".split()
-
-
-def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
-    taps = 2 * _by_channel(weights).astype(np.int64).reshape(-1, 3, 3)
-    p = scalar.params
-    columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
-    plane_w = max((columns - 1) * int(p["stride_w"]) + 4, int(p["pad_w"]) + int(p["in_w"]))
-    plane_w += plane_w % 2
-    rows = (scalar.rows - 1) * int(p["stride_h"]) + 3
-    return replace(
-        scalar,
-        kernel="depthwise_conv2d_s8_3x3__dsp",
-        params={
-            **{k: p[k] for k in (*_DEPTHWISE, "in_zero")},
-            "rectified": _rectified(scalar),
-            "plane_w": plane_w,
-        },
-        constants={
-            "weights": np.stack(
-                [_halves(taps[:, :, 0], taps[:, :, 1]), _halves(taps[:, :, 1], taps[:, :, 2])],
-                axis=2,
-            ),
-            "channels": _depthwise_constants(
-                scalar, weights, folded_bias(scalar, _by_channel(weights))
-            ),
-        },
-        scratch=4 * rows * plane_w * 2,
-    )
-
-
-def depthwise_call(scalar: Call, weights: Tensor) -> Call:
-    taps = 2 * _by_channel(weights).T.astype(np.int64)  # (taps, channels)
-    fours = taps.reshape(len(taps), -1, 4)
-    p = scalar.params
-    zero = np.int64(-int(p["in_zero"]))
-    return replace(
-        scalar,
-        kernel="depthwise_conv2d_s8__dsp",
-        params={
-            **{k: p[k] for k in (*_DEPTHWISE, "ker_h", "ker_w", "dil_h", "dil_w")},
-            "minus_zero": int(_halves(np.array([zero]), np.array([zero]))[0]),
-        },
-        constants={
-            "weights": np.stack(
-                [
-                    _halves(fours[:, :, 0], fours[:, :, 2]),
-                    _halves(fours[:, :, 1], fours[:, :, 3]),
-                ],
-                axis=2,
-            ),
-            "channels": _depthwise_constants(
-                scalar, weights, scalar.constants["bias"].astype(np.int64)
-            ),
-        },
-    )
-
-
 def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
-    return scale_refusal(scalar, w) or packing_refusal(w) or bias_refusal(scalar, w)
+    return (
+        _rescaling.scale_refusal(scalar, w)
+        or packing_refusal(w)
+        or _rescaling.bias_refusal(scalar, w)
+    )
 
 
 def dense_call(scalar: Call, weights: Tensor) -> Call:
@@ -361,7 +201,9 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
     words = taps.shape[1] // 2
     groups = len(taps) // 4
     packed = pack(taps).reshape(groups, 2, words).transpose(0, 2, 1)
-    table = channel_constants(scalar, weights.data, folded_bias(scalar, weights.data))
+    table = _rescaling.channel_constants(
+        scalar, weights.data, _rescaling.folded_bias(scalar, weights.data)
+    )
     idle = np.tile(np.array([[0, 0, 1, 1]], np.int64), (len(taps) - len(table), 1))
     return replace(
         scalar,
@@ -379,76 +221,11 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def add_fits(node: Node, graph: Graph, scalar: Call) -> str | None:
-    p = scalar.params
-    if scalar.kernel != "add_s8":
-        return "float32"
-    if any(graph.tensors[t].shape != graph.outs(node)[0].shape for t in scalar.inputs):
-        return "broadcasting"
-    if not all(-_MOST_SHIFT <= p[k] <= 0 for k in ("a_shift", "b_shift")):
-        return "operands of very different scales"
-    if not -_MOST_SHIFT <= p["out_shift"] <= -1:
-        return "a scale outside 2**-20 to 1/2"
-    return None
-
-
-def add_kernel(scalar: Lower) -> Kernel:
-    """add_s8__dsp: no broadcasting, so rows are plain runs of values."""
-
-    def lower(node: Node, graph: Graph) -> Call:
-        call = scalar(node, graph)
-        p = {k: int(v) for k, v in call.params.items()}
-        shift = -p["out_shift"]
-        return replace(
-            call,
-            kernel="add_s8__dsp",
-            params={
-                "count": p["width"] * p["channels"],
-                **{k: p[k] for k in ("a_zero", "b_zero", "a_multiplier", "b_multiplier")},
-                "a_shift": -p["a_shift"],
-                "b_shift": -p["b_shift"],
-                "out_multiplier": p["out_multiplier"],
-                "out_add": (1 << (shift - 1)) + (p["out_zero"] << shift),
-                "out_shift": shift,
-                "act_min": p["act_min"],
-                "act_max": p["act_max"],
-            },
-        )
-
-    def fits(node: Node, graph: Graph) -> str | None:
-        return add_fits(node, graph, scalar(node, graph))
-
-    return Kernel("add_s8__dsp", lower, isa=ISA, fits=fits)
-
-
-Lower = Callable[[Node, Graph], Call]
-
-
-def variant(
-    name: str,
-    scalar: Lower,
-    fits: Callable[[Call, Tensor], str | None],
-    call: Callable[[Call, Tensor], Call],
-    isa: frozenset[str] = ISA,
-) -> Kernel:
-    """A kernel made from the call of the scalar one and its weights, for cores with `isa`."""
-
-    def weights(node: Node, graph: Graph) -> Tensor:
-        return graph.tensors[str(node.inputs[1])]
-
-    return Kernel(
-        name,
-        lambda node, graph: call(scalar(node, graph), weights(node, graph)),
-        isa=isa,
-        fits=lambda node, graph: fits(scalar(node, graph), weights(node, graph)),
-    )
-
-
 def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:
-    winograd = variant("conv2d_s8_winograd__dsp", scalar, winograd_fits, winograd_call)
+    winograd = variant("conv2d_s8_winograd__dsp", scalar, winograd_fits, winograd_call, ISA)
     return (
         replace(winograd, goal="speed"),  # 3.6 times the weights
-        variant("conv2d_s8__dsp", scalar, conv_fits, conv_call),
+        variant("conv2d_s8__dsp", scalar, conv_fits, conv_call, ISA),
     )
 
 
@@ -496,12 +273,5 @@ def dense_as_conv_kernel(scalar: Lower) -> Kernel:
     return Kernel("conv2d_s8__dsp", lower, isa=ISA, fits=fits, goal="size")
 
 
-def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
-    return (
-        variant("depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call),
-        variant("depthwise_conv2d_s8__dsp", scalar, depthwise_fits, depthwise_call),
-    )
-
-
 def dense_kernel(scalar: Lower) -> Kernel:
-    return variant("fully_connected_s8__dsp", scalar, dense_fits, dense_call)
+    return variant("fully_connected_s8__dsp", scalar, dense_fits, dense_call, ISA)

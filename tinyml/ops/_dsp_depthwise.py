@@ -1,0 +1,119 @@
+"""Depthwise convolution for cores with the DSP extension: weights and constants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Array, Tensor
+from . import Call, Kernel, _rescaling
+from ._dsp import ISA, halves, rectified, size_refusal
+from ._variant import Lower, variant
+
+_FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
+_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w act_min act_max".split()
+
+
+def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if int(p["in_c"]) % 4:
+        return "channels that are no multiple of four"
+    return _depthwise_sums(scalar, weights)
+
+
+def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
+    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
+        return "a kernel other than 3x3"
+    if p["stride_w"] not in (1, 2) or scalar.rows == 1:
+        return "strides over 2, or a single row"
+    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= _FEW_PIXELS:
+        return "too few channels or pixels to gather them"
+    return size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
+
+
+def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
+    w = _by_channel(weights)
+    return _rescaling.scale_refusal(scalar, w) or _rescaling.bias_refusal(scalar, w)
+
+
+def _by_channel(weights: Tensor) -> Array:
+    """(channels, taps)."""
+    assert weights.data is not None
+    return weights.data.reshape(-1, weights.shape[3]).T
+
+
+def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
+    """[channel][4] int32: twice the bias, multiplier, addend, shift."""
+    table = _rescaling.channel_constants(scalar, _by_channel(weights), bias)
+    table[:, 0] *= 2
+    return table.astype(np.int32)
+
+
+def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+    taps = 2 * _by_channel(weights).astype(np.int64).reshape(-1, 3, 3)
+    p = scalar.params
+    columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
+    plane_w = max((columns - 1) * int(p["stride_w"]) + 4, int(p["pad_w"]) + int(p["in_w"]))
+    plane_w += plane_w % 2
+    rows = (scalar.rows - 1) * int(p["stride_h"]) + 3
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8_3x3__dsp",
+        params={
+            **{k: p[k] for k in (*_DEPTHWISE, "in_zero")},
+            "rectified": rectified(scalar),
+            "plane_w": plane_w,
+        },
+        constants={
+            "weights": np.stack(
+                [halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])],
+                axis=2,
+            ),
+            "channels": _depthwise_constants(
+                scalar, weights, _rescaling.folded_bias(scalar, _by_channel(weights))
+            ),
+        },
+        scratch=4 * rows * plane_w * 2,
+    )
+
+
+def depthwise_call(scalar: Call, weights: Tensor) -> Call:
+    taps = 2 * _by_channel(weights).T.astype(np.int64)  # (taps, channels)
+    fours = taps.reshape(len(taps), -1, 4)
+    p = scalar.params
+    zero = np.int64(-int(p["in_zero"]))
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8__dsp",
+        params={
+            **{k: p[k] for k in (*_DEPTHWISE, "ker_h", "ker_w", "dil_h", "dil_w")},
+            "minus_zero": int(halves(np.array([zero]), np.array([zero]))[0]),
+        },
+        constants={
+            "weights": np.stack(
+                [
+                    halves(fours[:, :, 0], fours[:, :, 2]),
+                    halves(fours[:, :, 1], fours[:, :, 3]),
+                ],
+                axis=2,
+            ),
+            "channels": _depthwise_constants(
+                scalar, weights, scalar.constants["bias"].astype(np.int64)
+            ),
+        },
+    )
+
+
+def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
+    return (
+        variant(
+            "depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call, ISA
+        ),
+        variant("depthwise_conv2d_s8__dsp", scalar, depthwise_fits, depthwise_call, ISA),
+    )
