@@ -18,7 +18,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.oracle import Tflm
-from tinyml import cli, cli_mlperf, flow, mlperf, mlperf_data, mlperf_run
+from tinyml import (
+    cli,
+    cli_mlperf,
+    flow,
+    mlperf,
+    mlperf_data,
+    mlperf_energy,
+    mlperf_report,
+    mlperf_run,
+)
 from tinyml.board import list_boards, load_board
 from tinyml.build import Sources, compile_image
 from tinyml.energy import Samples
@@ -651,7 +660,7 @@ def test_windows_are_as_long_as_asked_and_their_median_is_printed():
     assert len(found.windows) == 5 and found.reasons == ()
     assert {w.count for w in found.windows} == {10300}
     assert found.throughputs == pytest.approx((1000.0,) * 5)
-    text = mlperf_run.results_text(identity, found, False)
+    text = mlperf_report.results_text(identity, found, False)
     # What the benchmark's submission checker looks for.
     median = [
         re.match(r".* Median throughput is\s+([\d\.]+) inf\./sec\..*", x) for x in text.split("\n")
@@ -673,7 +682,7 @@ def test_what_speaks_against_a_performance_is_told(timing, more, reasons):
     samples = mlperf_data.random_samples(identity.task, 1)
     found = mlperf_run.measure_performance(client, identity_of(**more), samples, timing)
     assert found.reasons == reasons
-    assert mlperf_run.validity(found.reasons) == "degraded"
+    assert mlperf_report.validity(found.reasons) == "degraded"
 
 
 def test_an_emulator_has_no_throughput():
@@ -685,10 +694,10 @@ def test_an_emulator_has_no_throughput():
         mlperf_run.Timing(2, 0.1),
         counting=Counting("instructions", 40.0, emulated=True),
     )
-    text = mlperf_run.results_text(identity, found, True)
+    text = mlperf_report.results_text(identity, found, True)
     assert "(emulated)" in text and "EMULATED" in text and "throughput is" not in text
     assert "1000000 instructions per inference" in text and found.reasons == ("emulated",)
-    values = json.loads(mlperf_run.results_json(identity, found, "performance", True))
+    values = json.loads(mlperf_report.results_json(identity, found, "performance", True))
     assert values["emulated"] and values["per_inference"] == 1e6 and "throughput" not in values
 
 
@@ -756,7 +765,9 @@ def energy_device(meter):
 def measured_energy(meter, timing, answer=None):
     client, identity = connect(answer or energy_device(meter))
     samples = mlperf_data.random_samples(identity.task, 2)
-    return mlperf_run.measure_energy(client, identity, meter, samples, timing, settle=0.0), identity
+    return mlperf_energy.measure_energy(
+        client, identity, meter, samples, timing, settle=0.0
+    ), identity
 
 
 def test_energy_is_what_lies_between_two_pulses():
@@ -767,9 +778,9 @@ def test_energy_is_what_lies_between_two_pulses():
     assert [w.seconds for w in found.windows] == pytest.approx([12.002] * 5)
     assert found.median == pytest.approx(20.00667, rel=1e-5)
     assert "length" in found.reasons  # this device's 12 s pass in no time
-    text = mlperf_run.results_text(identity, found, False)
+    text = mlperf_report.results_text(identity, found, False)
     assert re.search(r"Median energy cost is ([\d\.]+) uJ/inf", text)[1] == "20.0067"
-    assert json.loads(mlperf_run.results_json(identity, found, "energy", False))["windows"]
+    assert json.loads(mlperf_report.results_json(identity, found, "energy", False))["windows"]
 
 
 def test_pulses_that_are_missing_or_too_many_are_told():
@@ -783,7 +794,7 @@ def test_pulses_that_are_missing_or_too_many_are_told():
         return device(command)
 
     found, _ = measured_energy(meter, mlperf_run.Timing(2, count=12_000), more)
-    assert "pulses" in found.reasons and mlperf_run.validity(found.reasons) == "invalid"
+    assert "pulses" in found.reasons and mlperf_report.validity(found.reasons) == "invalid"
 
 
 def test_a_meter_that_sees_no_pulse_is_an_error():

@@ -33,6 +33,7 @@ from tinyml.ledger import Ledger
 from tinyml.link import Log
 from tinyml.ports import PortInfo
 from tinyml.probes import Counting, open_probe
+from tinyml.summary import summarise
 
 from . import toy
 
@@ -659,7 +660,7 @@ def test_a_bench_goes_on_after_restarts_and_says_so(board) -> None:
     assert measured.complete and len(measured.ticks) == 4
     assert session.link.restarts == 1 and session.link.ledger.boots == 1
     counting = Counting("cycles")
-    found = run.summarise(session, measured, counting, probe="port", toolchain="gcc")
+    found = summarise(session, measured, counting, probe="port", toolchain="gcc")
     assert "restarted" in found.reasons and found.validity == "degraded"
     assert found.line.restarts == 1
 

@@ -20,6 +20,8 @@ from tinyml.errors import InputError, RunError
 from tinyml.link import Log, read_log
 from tinyml.ports import open_port
 from tinyml.probes import Counting, open_probe
+from tinyml.session import _pieces
+from tinyml.summary import summarise
 
 from . import toy
 
@@ -72,7 +74,7 @@ def test_a_bench_is_repeatable_and_knows_its_steps(session):
     assert bench.complete and len(bench.ticks) == 3 and len(set(bench.crcs)) == 1
     assert [len(layer) for layer in bench.layers] == [2, 2, 2]
     counting = Counting("nanoseconds (this computer)", 1.0, emulated=True)
-    found = run.summarise(
+    found = summarise(
         session,
         bench,
         counting,
@@ -92,7 +94,7 @@ def test_a_busy_computer_does_not_make_an_emulators_figures_doubtful(session, em
     bench = session.bench(3)
     session.link.resent = 1
     counting = Counting("ticks", 1.0, emulated=emulated)
-    found = run.summarise(session, bench, counting, probe="host", toolchain="cc")
+    found = summarise(session, bench, counting, probe="host", toolchain="cc")
     session.link.resent = 0
     assert ("resent" in found.reasons) is not emulated and found.line.resent == 1
 
@@ -167,9 +169,7 @@ def test_an_emulated_board_infers_and_counts_the_same_each_time(name, tmp_path):
             bench = session.bench(3, per_layer=True)
             memory = session.memory()
             runs.append(
-                run.summarise(
-                    session, bench, counting, probe="qemu", toolchain="gcc", memory=memory
-                )
+                summarise(session, bench, counting, probe="qemu", toolchain="gcc", memory=memory)
             )
             assert session.link.resent == 0
     first, second = runs
@@ -369,7 +369,7 @@ def test_a_device_that_stops_answering(impatient):
 @given(st.integers(0, 5000), st.integers(3, 400).map(lambda n: n // 3 * 3))
 def test_pieces_cover_the_data_and_fit(size, most):
     data = bytes(i % 251 for i in range(size))
-    pieces = list(run._pieces(data, most))
+    pieces = list(_pieces(data, most))
     assert all(len(piece) <= most for _, piece in pieces)
     assert b"".join(piece for _, piece in pieces) == data
     assert all(offset == sum(len(p) for _, p in pieces[:i]) for i, (offset, _) in enumerate(pieces))

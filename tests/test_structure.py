@@ -25,10 +25,7 @@ LONG = {
     "flow": "folders, device and accuracy are still in the spine",
     "meters.lpm01a": "one file per instrument",
     "meters.otii": "one file per instrument",
-    "mlperf_run": "two modes of one benchmark and their report",
     "plan": "choice of kernels and placement are not yet apart",
-    "run": "session and how it is opened",
-    "wire": "the protocol as one table",
 }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .flow import Built, Model
     from .project import Project
     from .quantize import Precision
-    from .run import Progress
+    from .session import Progress
     from .tflm_build import Options
 
 app = typer.Typer(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .meters import Meter
     from .mlperf import Client, Identity
     from .mlperf_data import Sample
-    from .mlperf_run import Measured
+    from .mlperf_report import Measured
     from .probes import Counting
 
 MODES = ("accuracy", "performance", "energy")
@@ -80,7 +80,7 @@ def mlperf(
 
     Without MODEL, of whatever is at --port; with one, it is built for --board and run.
     """
-    from . import mlperf_run
+    from . import mlperf_report
     from .link import Log
 
     if mode not in MODES:
@@ -105,14 +105,14 @@ def mlperf(
         connected = stack.enter_context(_device(built, probe, serial, port, baud, mode, log))
         found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
     emulated = connected.counting is not None and connected.counting.emulated
-    mlperf_run.save(folder, connected.identity, found, mode, emulated)
+    mlperf_report.save(folder, connected.identity, found, mode, emulated)
     if as_json:
-        print(mlperf_run.results_json(connected.identity, found, mode, emulated), end="")
+        print(mlperf_report.results_json(connected.identity, found, mode, emulated), end="")
     else:
-        text = mlperf_run.results_text(connected.identity, found, emulated)
+        text = mlperf_report.results_text(connected.identity, found, emulated)
         out.print(text, end="", markup=False, soft_wrap=True)
         out.print(f"files: {folder}", markup=False)
-    if mlperf_run.validity(found.reasons) == "invalid":
+    if mlperf_report.validity(found.reasons) == "invalid":
         raise typer.Exit(3)
 
 
@@ -200,7 +200,7 @@ def _measure(
     windows: int,
     seconds: float,
 ) -> Measured:
-    from . import mlperf_data, mlperf_run
+    from . import mlperf_data, mlperf_energy, mlperf_run
 
     client, identity = connected.client, connected.identity
     task = identity.task
@@ -218,7 +218,7 @@ def _measure(
     timing = mlperf_run.Timing(windows, seconds, count, warmups)
     with _progress("windows") as progress:
         if meter is not None:
-            return mlperf_run.measure_energy(
+            return mlperf_energy.measure_energy(
                 client, identity, meter, samples, timing, progress=progress
             )
         return mlperf_run.measure_performance(

@@ -27,8 +27,10 @@ from .ports import open_port
 from .probes import Counting, Options, open_probe
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
-from .run import Progress, Session, connect, summarise
+from .run import connect
+from .session import Progress, Session
 from .streams import streamed
+from .summary import summarise
 
 _FLASH_FOR_THE_REST = 32768
 _RAM_FOR_THE_REST = 8192  # of the application and its library

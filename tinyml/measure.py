@@ -17,7 +17,7 @@ from .errors import InputError
 from .flow import Built, Device
 from .graph import Array
 from .meters import Meter, MeterError, Samples
-from .run import Progress
+from .session import Progress
 
 _FIRST_SECONDS = 10.0  # until a meter gives its first samples
 _END_SECONDS = 30.0  # until it has given its last

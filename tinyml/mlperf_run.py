@@ -1,30 +1,24 @@
-"""Accuracy, performance and energy of a device that speaks MLPerf Tiny's protocol, and their text.
+"""Accuracy and performance of a device that speaks MLPerf Tiny's protocol.
 
 Scores are those of the benchmark's public runner: the same formulas, the same lines of results.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from .energy import Stretch
 from .errors import RunError
-from .measure import Recording
-from .meters import Meter, MeterError
 from .mlperf import Client, Identity, Inference, Task
 from .mlperf_data import Entry, Sample, auc, scaled, top1
 from .probes import Counting
-from .results import Validity, write_atomically
-from .run import Progress
+from .session import Progress
 
 WINDOWS = 5
 SECONDS = 10.0
@@ -32,20 +26,6 @@ SECONDS = 10.0
 
 _MOST_COUNT = 10**9
 _PREFIX = "ulp-mlperf: "
-
-REASONS: Mapping[str, tuple[Validity, str]] = {
-    "emulated": ("degraded", "an emulator or this computer: its counts are no time of a board"),
-    "no_clock": ("invalid", "the device's clock does not count"),
-    "pulses": ("invalid", "the trigger pin fell another number of times than twice a window"),
-    "length": ("invalid", "the meter's windows are not as long as the device took"),
-    "lost": ("degraded", "the meter lost samples inside a window"),
-    "short": ("degraded", "a window was shorter than 10 seconds"),
-    "windows": ("degraded", "a submission has exactly 5 windows"),
-    "partial": ("degraded", "not all files of the data set were sent"),
-    "one_class": ("degraded", "the files are all of one class: there is no AUC"),
-    "clock": ("degraded", "the board's clock did not start as the board file says"),
-}
-"""Reason code -> what it makes of a result, and why."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +166,7 @@ def measure_performance(
     `counting` is an emulator's; the result then has no throughput.
     """
     found = []
-    pace = _pace(client, identity.task, samples[0], timing, energy=False)
+    pace = pace_of(client, identity.task, samples[0], timing, energy=False)
     number = timing.count or pace.count_for(timing.seconds)
     for i in range(timing.windows):
         client.load(samples[i % len(samples)].inputs[0])
@@ -197,8 +177,8 @@ def measure_performance(
     unit, factor = _units(identity, counting) if emulated and counting else ("", 0.0)
     lengths = [(w.elapsed_us or 0) / 1e6 for w in found]
     reasons = ["emulated"] * emulated + ["no_clock"] * (not all(lengths))
-    reasons += _window_doubts(lengths) if not emulated else []
-    reasons += ["clock"] * _clock_failed(identity, emulated)
+    reasons += window_doubts(lengths) if not emulated else []
+    reasons += ["clock"] * clock_failed(identity, emulated)
     return Performance(tuple(found), unit, factor, tuple(reasons))
 
 
@@ -209,11 +189,11 @@ def _units(identity: Identity, counting: Counting) -> tuple[str, float]:
     return counting.unit, counting.count(hz) / 1e6
 
 
-def _window_doubts(seconds: Sequence[float]) -> list[str]:
+def window_doubts(seconds: Sequence[float]) -> list[str]:
     return ["short"] * (min(seconds) < SECONDS) + ["windows"] * (len(seconds) != WINDOWS)
 
 
-def _clock_failed(identity: Identity, emulated: bool) -> bool:
+def clock_failed(identity: Identity, emulated: bool) -> bool:
     return not emulated and identity.more.get("clock", "ok") != "ok"
 
 
@@ -234,7 +214,7 @@ class Pace:
         return max(30.0, 5 * count * self.wall_s)
 
 
-def _pace(client: Client, task: Task, sample: Sample, timing: Timing, *, energy: bool) -> Pace:
+def pace_of(client: Client, task: Task, sample: Sample, timing: Timing, *, energy: bool) -> Pace:
     """More and more inferences, until they take a tenth of a window; one, where nobody asks more.
 
     Our clock also sees the line, so one inference is taken off what it says of many.
@@ -276,156 +256,3 @@ def _timed(client: Client, count: int, patience: float) -> tuple[float, float | 
     found = client.infer(count, 0, patience)
     wall = time.monotonic() - start
     return wall, None if found.elapsed_us is None else found.elapsed_us / 1e6
-
-
-@dataclass(frozen=True)
-class EnergyWindow:
-    """From one falling edge of the trigger pin to the next, by the meter."""
-
-    count: int
-    joules: float
-    seconds: float
-    lost: int
-
-    @property
-    def microjoules(self) -> float:
-        """Per inference."""
-        return self.joules / self.count * 1e6
-
-
-@dataclass(frozen=True)
-class Energy:
-    """`meter` is what the instrument says of itself and how it was set."""
-
-    windows: tuple[EnergyWindow, ...]
-    meter: Mapping[str, Any]
-    reasons: tuple[str, ...] = field(default=())
-
-    @property
-    def median(self) -> float:
-        """Microjoules per inference."""
-        return statistics.median(w.microjoules for w in self.windows)
-
-    def lines(self) -> Iterator[str]:
-        yield "Power Edition Output"
-        for number, window in enumerate(self.windows):
-            short = "" if window.seconds >= SECONDS else "  <<<< below minimum duration"
-            yield f"Energy data for trial {number}"
-            yield f"  Elapsed time  : {window.seconds}{short}"
-            yield f"  Inferences    : {window.count}"
-            yield f"  Power         : {1e3 * window.joules / window.seconds:5.4f} mW."
-            yield f"  Total Energy  : {window.joules * 1e6:.3f} uJ"
-            yield f"  Energy/Inf    : {window.microjoules:.3f} uJ/inf"
-        yield "-" * 57
-        yield f"Median energy cost is {self.median:5.4f} uJ/inf."
-        yield "-" * 57
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "median_uj_per_inference": self.median}
-
-
-def measure_energy(
-    client: Client,
-    identity: Identity,
-    meter: Meter,
-    samples: Sequence[Sample],
-    timing: Timing,
-    *,
-    settle: float = 1.0,
-    progress: Progress | None = None,
-) -> Energy:
-    """Windows between pulses of the trigger pin, which `meter`, already on, records.
-
-    RunError for firmware of performance mode; MeterError for what the meter did not see.
-    """
-    pace = _pace(client, identity.task, samples[0], timing, energy=True)
-    number = timing.count or pace.count_for(timing.seconds)
-    walls = []
-    with Recording(meter, settle, most=10 * timing.windows + 100) as recording:
-        recording.wait(settle + 0.5)
-        for i in range(timing.windows):
-            client.load(samples[i % len(samples)].inputs[0])
-            start = time.monotonic()
-            client.infer(number, timing.warmups, pace.patience(number + timing.warmups))
-            walls.append(time.monotonic() - start)
-            recording.wait(0.2)
-            if progress:
-                progress(i + 1, timing.windows)
-    found = energy_windows(recording.stretches, timing.windows, number)
-    if not found:
-        raise MeterError(
-            f"the meter saw no pulse on its trigger input ({meter.describe().get('trigger')})",
-            hint="wire the board's trigger pin to it, and ground to ground: docs/MLPERF.md",
-        )
-    expected = [wall * number / (number + timing.warmups) for wall in walls]
-    falls = sum(1 for s in recording.stretches if not s.high and s.complete)
-    reasons = ["pulses"] * (falls != 2 * timing.windows)
-    if any(abs(w.seconds - s) > 0.1 * s + 0.5 for w, s in zip(found, expected, strict=False)):
-        reasons.append("length")
-    reasons += ["lost"] * any(w.lost for w in found)
-    reasons += _window_doubts([w.seconds for w in found])
-    reasons += ["clock"] * _clock_failed(identity, False)
-    return Energy(tuple(found), meter.describe(), tuple(reasons))
-
-
-def energy_windows(
-    stretches: Sequence[Stretch], windows: int, count: int
-) -> tuple[EnergyWindow, ...]:
-    """The windows between the last pulses, two of them a window: pulse, window, pulse, pause.
-
-    A pulse belongs to the window that it begins. Pulses before, as at boot, do not count.
-    """
-    lows = [i for i, s in enumerate(stretches) if not s.high and s.complete]
-    lows = lows[-2 * windows :]
-    found = []
-    for first, second in zip(lows[::2], lows[1::2], strict=False):
-        parts = stretches[first:second]
-        found.append(
-            EnergyWindow(
-                count,
-                math.fsum(s.energy_j for s in parts),
-                math.fsum(s.seconds for s in parts),
-                sum(s.lost for s in parts),
-            )
-        )
-    return tuple(found)
-
-
-Measured = Accuracy | Performance | Energy
-
-
-def validity(reasons: Sequence[str]) -> Validity:
-    levels = [REASONS[code][0] for code in reasons]
-    return "invalid" if "invalid" in levels else "degraded" if levels else "valid"
-
-
-def results_text(identity: Identity, measured: Measured, emulated: bool) -> str:
-    """results.txt: the lines that the benchmark's tools read, and what speaks against them."""
-    where = f"{identity.name} (emulated)" if emulated else identity.name
-    lines = [f"model {identity.task.name} on {where}", *measured.lines()]
-    lines += [f"{REASONS[c][0].upper()} ({c}): {REASONS[c][1]}" for c in measured.reasons]
-    return "\n".join(lines) + "\n"
-
-
-def results_json(identity: Identity, measured: Measured, mode: str, emulated: bool) -> str:
-    values = {
-        "format": 1,
-        "emulated": emulated,
-        "mode": mode,
-        "model": identity.task.name,
-        "device": identity.name,
-        "profile": identity.profile,
-        "identity": dict(identity.more),
-        "validity": validity(measured.reasons),
-        **measured.to_json(),
-        "reasons": {code: REASONS[code][1] for code in measured.reasons},
-    }
-    return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def save(
-    folder: Path, identity: Identity, measured: Measured, mode: str, emulated: bool = False
-) -> None:
-    """results.txt, and results.json last: a folder without it is no result."""
-    write_atomically(folder / "results.txt", results_text(identity, measured, emulated))
-    write_atomically(folder / "results.json", results_json(identity, measured, mode, emulated))

@@ -11,7 +11,7 @@ from .probes import Counting
 from .results import LineUse, MemoryUse, Run, Step
 
 if TYPE_CHECKING:
-    from .run import Bench, Session
+    from .session import Bench, Session
 
 
 def summarise(
