@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests import networks
 from tests.executor import Executor
 from tests.modelfile import SAME, VALID, ModelFile
+from tests.ops import depthwise_conv_2d
 from tests.oracle import Tflm, differences, random_inputs
 from tests.pick import Drawn, Pick, Seeded
 from tinyml import passes, tflite
@@ -20,6 +21,7 @@ from tinyml.engines import aot
 from tinyml.graph import Graph
 from tinyml.passes.dead_channels import drop_dead_channels
 from tinyml.passes.only_class import only_class
+from tinyml.passes.single_channel import convolve_single_channels
 from tinyml.plan import make_plan
 
 
@@ -153,3 +155,17 @@ def test_only_the_class_works_without_a_softmax() -> None:
     graph = only_class(tflite.parse(m.finish()))
     inputs = np.array([[1, -3, 9, 9, 2]], np.int8)
     assert Executor(make_plan(graph))([inputs])[0].tolist() == [2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_depthwise_layer_of_one_channel_is_a_convolution(seed: int) -> None:
+    blob = depthwise_conv_2d.case(Seeded(seed), "int4" if seed % 5 == 0 else "int8", channels=1)
+    graph = convolve_single_channels(tflite.parse(blob))
+    assert [n.op for n in graph.nodes] == ["CONV_2D"]
+    equal_after(blob, graph, seed)
+
+
+def test_other_depthwise_layers_are_left_alone() -> None:
+    for weights, channels in (("int8", 2), ("int16", 1), ("float32", 1)):
+        graph = tflite.parse(depthwise_conv_2d.case(Seeded(1), weights, channels))
+        assert convolve_single_channels(graph) is graph

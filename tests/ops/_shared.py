@@ -50,6 +50,19 @@ def plain_3x3(pick: Pick) -> dict[str, object]:
     }
 
 
+def large(pick: Pick) -> dict[str, object]:
+    """A kernel of more than 16 taps."""
+    padding = pick.choice([SAME, SAME, VALID])
+    kernel = pick.integer(3, 9), pick.integer(6, 7)
+    stride = pick.integer(1, 2), pick.integer(1, 2)
+    size = kernel[0] + pick.integer(0, 3), kernel[1] + pick.integer(0, 5)
+    out = tuple(window_sizes(size[i], kernel[i], stride[i], 1, padding) for i in (0, 1))
+    return {
+        **{"padding": padding, "stride": stride, "kernel": kernel, "dilation": (1, 1)},
+        **{"size": size, "out": out},
+    }
+
+
 def tall(pick: Pick) -> dict[str, object]:
     """A kernel over the rows of a single column, as one-dimensional layers have."""
     padding = pick.choice([SAME, VALID, VALID])

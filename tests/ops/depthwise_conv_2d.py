@@ -8,11 +8,14 @@ from tests.pick import Pick
 from . import _shared
 
 
-def case(pick: Pick, weights: str = "int8") -> bytes:
+def case(pick: Pick, weights: str = "int8", channels: int = 0) -> bytes:
+    """`channels`: of the input; drawn where it is 0."""
     g = _shared.window(pick, dilated=True)
-    channels, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3])
+    drawn, multiplier = pick.integer(1, 9), pick.choice([1, 1, 2, 3, 4, 8])
     if g["kernel"] != (3, 3) and pick.integer(0, 1):
-        g, channels, multiplier = _shared.tall(pick), pick.choice([16, 20, 24]), 1
+        g = pick.choice([_shared.tall, _shared.tall, _shared.large])(pick)
+        drawn, multiplier = pick.choice([16, 18, 20, 24]), pick.choice([1, 1, 2])
+    channels = channels or drawn
     batch = pick.choice([1, 1, 2])
     m = ModelFile()
     taps = g["kernel"][0] * g["kernel"][1]

@@ -14,6 +14,7 @@ from .padding import merge_padding
 from .requantize import merge_requantize
 from .same_bytes import drop_same_bytes
 from .shapes import fold_shapes
+from .single_channel import convolve_single_channels
 from .unused import drop_unused
 
 Rewrite = Callable[[Graph], Graph]
@@ -38,6 +39,8 @@ PIPELINE: tuple[Rewrite, ...] = (
     drop_same_bytes,
     # A RELU of one scale is a bound, which convolutions, pools and sums have for nothing.
     fuse_activations,
+    # The first layer of small audio models; convolutions have kernels for every core.
+    convolve_single_channels,
     # Channels that never change need no computing: half of MLPerf Tiny's VWW model.
     drop_dead_channels,
 )
