@@ -13,10 +13,10 @@ from tests import networks
 from tests.executor import Executor
 from tests.oracle import Tflm, differences, random_inputs
 from tests.pick import Drawn, Seeded
-from tinyml import memory, tflite
+from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.graph import Graph
-from tinyml.plan import Plan, make_plan, scratch_name
+from tinyml.plan import Plan, make_plan, memory, scratch_name
 
 NETWORKS = 300
 INT16_NETWORKS = 40

@@ -16,10 +16,10 @@ from tests.pick import Seeded
 from tests.target import check_on_core
 from tests.test_cores import CORES
 from tests.test_plan import check_slots
-from tinyml import flow, overview, streams, tflite
+from tinyml import flow, overview, tflite
 from tinyml.board import load_board
 from tinyml.engines import aot
-from tinyml.plan import Plan, Stream, placed, schedule_of
+from tinyml.plan import Plan, Stream, placed, schedule_of, streams
 
 
 def all_streamed(plan: Plan) -> Plan:

@@ -22,14 +22,13 @@ from .errors import ProbeError
 from .graph import Array, Graph, Tensor
 from .link import Log
 from .paths import FIRMWARE
-from .plan import Plan, with_weights_in_ram, without_room
+from .plan import Plan, streamed, with_weights_in_ram, without_room
 from .ports import open_port
 from .probes import Counting, Options, open_probe
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
 from .run import connect
 from .session import Progress, Session
-from .streams import streamed
 from .summary import summarise
 
 _FLASH_FOR_THE_REST = 32768

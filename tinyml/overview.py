@@ -13,10 +13,9 @@ from .board import Board
 from .engines import aot, tflm
 from .errors import InputError, ModelError
 from .graph import Graph, Node, Tensor
-from .memory import Buffer
 from .ops import OPS
-from .plan import Plan
-from .streams import streamed
+from .plan import Plan, streamed
+from .plan.memory import Buffer
 
 _MOMENTS = 14
 

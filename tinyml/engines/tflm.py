@@ -20,9 +20,9 @@ from ..emit import WIRE_TYPES, Port, environment, model_hash, ports_of
 from ..errors import InputError, ModelError
 from ..flatbuffer import Reader, Table
 from ..graph import Array, Graph, Node, Tensor
-from ..memory import Buffer, lower_bound
 from ..ops import OPS
 from ..paths import FIRMWARE
+from ..plan.memory import Buffer, lower_bound
 from ..schema import BUILTINS
 from ._tflm_ops import CUSTOM, INT8, VERSIONS, method
 from .aot import graphs_of, refuse_hybrid

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
+from ..graph import Graph
+from ..ops import Window
 from . import memory
-from .plan import Plan, buffers_of, follows, placed, schedule_of
+from .lifetimes import buffers_of, placed
+from .values import Item, Plan, Step, Stream
 
 Range = tuple[int, int]
 
@@ -73,3 +77,48 @@ def _chains(plan: Plan, free: bool) -> Iterator[Range]:
             if last - first > 1:
                 yield first, last
             first = last
+
+
+def schedule_of(graph: Graph, steps: Sequence[Step], ranges: Sequence[Range]) -> tuple[Item, ...]:
+    """Steps in order, those of each range as a stream; ValueError where one is no chain."""
+    items: list[Item] = []
+    at = 0
+    for first, last in sorted(ranges):
+        items += steps[at:first]
+        items.append(_stream(graph, steps[first:last]))
+        at = last
+    return (*items, *steps[at:])
+
+
+def _stream(graph: Graph, steps: Sequence[Step]) -> Stream:
+    rings = {}
+    for producer, consumer in pairwise(steps):
+        if not follows(graph, producer, consumer):
+            raise ValueError(f"step {consumer.index} does not continue step {producer.index}")
+        window, rows = rows_needed(consumer, producer)
+        rings[producer.call.outputs[0]] = min(max(window.extent, 1), rows)
+    return Stream(tuple(steps), rings)
+
+
+def follows(graph: Graph, producer: Step, consumer: Step) -> bool:
+    """Whether one step alone reads, row by row, all that the other makes."""
+    if len(producer.call.outputs) != 1:
+        return False
+    (name,) = producer.call.outputs
+    if any(c.state is not None or c.stops or c.unpacked for c in (producer.call, consumer.call)):
+        return False
+    readers = [n for n in graph.nodes if name in n.inputs]
+    batched = producer.call.batches > 1 or consumer.call.batches > 1
+    return (
+        consumer.call.inputs == (name,)
+        and len(readers) == 1
+        and consumer.call.window is not None
+        and not batched
+        and name not in graph.outputs
+    )
+
+
+def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
+    """The consumer's window and the rows its producer has in all."""
+    assert consumer.call.window is not None
+    return consumer.call.window, producer.call.rows

@@ -1,0 +1,39 @@
+"""The plan: which kernel computes what in which order, and where every tensor lies."""
+
+from __future__ import annotations
+
+from .kernels import without_room
+from .lifetimes import placed
+from .make import make_plan
+from .streams import rows_needed, schedule_of, streamed
+from .values import (
+    Copy,
+    Item,
+    Plan,
+    State,
+    Step,
+    Stream,
+    View,
+    operand_constants,
+    scratch_name,
+)
+from .weights import with_weights_in_ram
+
+__all__ = [
+    "Copy",
+    "Item",
+    "Plan",
+    "State",
+    "Step",
+    "Stream",
+    "View",
+    "make_plan",
+    "operand_constants",
+    "placed",
+    "rows_needed",
+    "schedule_of",
+    "scratch_name",
+    "streamed",
+    "with_weights_in_ram",
+    "without_room",
+]

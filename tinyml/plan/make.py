@@ -1,0 +1,69 @@
+"""Makes a plan: kernels are chosen, the steps scheduled, all tensors placed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from ..graph import Graph, Node
+from ..ops import OPS, _int4
+from .kernels import choose
+from .lifetimes import placed
+from .streams import schedule_of
+from .subgraphs import control, settled
+from .values import Plan, Step
+
+
+def make_plan(
+    graph: Graph,
+    isa: frozenset[str] = frozenset(),
+    streams: Sequence[tuple[int, int]] = (),
+    goal: str = "",
+    rank: int = 0,
+) -> Plan:
+    """Choose kernels for a core's instruction sets and place all tensors.
+
+    `graph` has passed the checks of every operator. `streams` gives ranges [first, last) of
+    steps to run row by row; ValueError where they do not form a chain. `rank` 1 takes the second
+    best kernel of each step, to compare.
+    """
+    return settled(draft(Choice(isa, goal, rank, count()), graph, streams=streams), 0, {})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What kernels are chosen by, and the numbers of the steps to come."""
+
+    isa: frozenset[str]
+    goal: str
+    rank: int
+    numbers: Iterator[int]
+
+
+def draft(
+    choice: Choice,
+    graph: Graph,
+    borrowed: frozenset[str] = frozenset(),
+    kept: bool = False,
+    streams: Sequence[tuple[int, int]] = (),
+) -> Plan:
+    """A plan whose offsets count from its own beginning.
+
+    The inputs in `borrowed` have places outside, to be written over unless they are to be `kept`.
+    """
+    nodes = [n for n in graph.nodes if not OPS[n.op].alias]
+    numbered = [(next(choice.numbers), node) for node in nodes]
+    steps = [_step(i, node, graph, choice) for i, node in numbered]
+    return placed(graph, schedule_of(graph, steps, streams), borrowed, kept)
+
+
+def _step(index: int, node: Node, graph: Graph, choice: Choice) -> Step:
+    if node.graphs:
+        return control(index, node, graph, partial(draft, choice))
+    kernel, reason = choose(node, graph, choice.isa, choice.goal, choice.rank)
+    call = kernel.lower(node, graph)
+    if choice.goal == "unpack" and _int4.is_packed(node, graph) and not kernel.packed:
+        call = _int4.stored(call) or call
+    return Step(index, node, call, OPS[node.op].macs(node, graph), reason)
