@@ -309,3 +309,20 @@ def test_endless_garbage_is_refused():
 def test_wrong_options_are_named(given_, message):
     with pytest.raises(InputError, match=message):
         open_meter("lpm01a", given_)
+
+
+def test_an_edge_to_the_level_that_is_known_is_seen_as_one_sample_of_the_other():
+    """MLPerf's pin rests high, and an instrument may tell edges of one kind only."""
+    decoder = lpm01a.AsciiDecoder(1000)
+    decoder.feed(b"1000-06\r\n" * 3 + b"event 00 fal\r\n" + b"2000-06\r\n" * 3)
+    decoder.feed(b"event 01 fal\r\n" + b"3000-06\r\n" * 2 + b"event 02 ris\r\n4000-06\r\n")
+    levels = [level for _, _, trigger in decoder.stream.take() for level in trigger.tolist()]
+    assert levels == [False] * 3 + [True, False, False] + [True, False] + [True]
+
+
+def test_a_time_stamp_may_have_a_mark_before_its_seconds():
+    decoder = lpm01a.AsciiDecoder(1000)
+    for mark, second in ((b" ", 0), (b">", 1), (b"<", 2)):
+        decoder.feed(b"TimeStamp:%b%03ds 000ms, buff 00%%\r\n" % (mark, second))
+        decoder.feed(b"1000-06\r\n" * (1000 if second != 1 else 900))
+    assert decoder.stream.lost == 100

@@ -451,7 +451,7 @@ def good(command):
 
 def connect(answer, greeting=b"", seconds=0.05):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlperf, "_ANSWER_SECONDS", seconds)
+        patch.setattr(mlperf, "ANSWER_SECONDS", seconds)
         patch.setattr(mlperf, "_BOOT_SECONDS", 0.02)
         return mlperf.connect(Scripted(answer, greeting), Log())
 
@@ -547,7 +547,7 @@ def test_any_bytes_of_a_device_give_an_answer_or_an_error(answers, greeting, hon
         return next(script, said) + (said if honest else b"")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mlperf, "_ANSWER_SECONDS", 0.01)
+        patch.setattr(mlperf, "ANSWER_SECONDS", 0.01)
         try:
             client, identity = connect(answer, greeting, 0.01)
             client.load(bytes(identity.task.size))

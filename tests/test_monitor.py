@@ -203,7 +203,7 @@ def test_firmware_of_the_benchmark_is_asked_in_its_own_words(
     app, baud, build, openocd, board, monkeypatch
 ) -> None:
     monkeypatch.setattr("tinyml.mlperf._BOOT_SECONDS", 0.1)
-    monkeypatch.setattr("tinyml.mlperf._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("tinyml.mlperf.ANSWER_SECONDS", 0.3)
     made_for(build, app)
     console = flash.load_firmware(build).board.console
     assert console is not None and console.baud == baud

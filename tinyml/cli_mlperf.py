@@ -74,6 +74,9 @@ def mlperf(
     arena: ArenaOption = "emulator",
     custom_op: CustomOption = None,
     baud: Annotated[int | None, typer.Option(min=50, help="Speed of --port.")] = None,
+    interface: Annotated[
+        bool, typer.Option("--interface", help="--port is the benchmark's interface board.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """MLPerf Tiny: accuracy, performance or energy of a device that speaks its protocol.
@@ -87,6 +90,11 @@ def mlperf(
         raise InputError(f"--mode is {mode!r}", hint=f"one of {', '.join(MODES)}")
     if mode == "energy" and (meter is None or port is None):
         raise InputError("energy needs a board and a meter", hint="give --port PORT --meter NAME")
+    if interface and (mode != "energy" or port is None):
+        raise InputError(
+            "--interface is for energy: the board hands commands on at 9600 baud",
+            hint="--mode energy --port PORT --meter NAME",
+        )
     if mode == "accuracy" and dataset is None:
         raise InputError("accuracy needs a data set", hint="give --data FOLDER: docs/MLPERF.md")
     if model is None and port is None:
@@ -102,7 +110,9 @@ def mlperf(
         if mode == "energy":
             power = stack.enter_context(_meter(meter or "", setting, built))
         log = stack.enter_context(Log(folder / "log.txt"))
-        connected = stack.enter_context(_device(built, probe, serial, port, baud, mode, log))
+        connected = stack.enter_context(
+            _device(built, probe, serial, port, baud, mode, interface, log)
+        )
         found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
     emulated = connected.counting is not None and connected.counting.emulated
     mlperf_report.save(folder, connected.identity, found, mode, emulated)
@@ -145,9 +155,10 @@ def _device(
     port: str | None,
     baud: int | None,
     mode: str,
+    interface: bool,
     log: Log,
 ) -> Iterator[_Connected]:
-    from . import flow
+    from . import flow, mlperf_interface
     from .mlperf import ENERGY_BAUD, connect
     from .ports import open_port
     from .probes import open_probe
@@ -158,8 +169,10 @@ def _device(
         usual = ENERGY_BAUD if mode == "energy" else 115200
         if built is not None and built.board.console is not None:
             usual = built.board.console.baud
+        if interface:
+            usual = mlperf_interface.BAUD
         with open_port(port or "", baud or usual) as line:
-            client, identity = connect(line, log)
+            client, identity = (mlperf_interface.connect if interface else connect)(line, log)
             _expect(identity, built)
             yield _Connected(client, identity, None)
         return

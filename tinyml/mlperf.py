@@ -21,7 +21,8 @@ ENERGY_BAUD = 9600
 LINE_BYTES = 31
 """Bytes of input in one `db` command, as the public runner sends them."""
 
-_ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+"""How long a device may be silent before it answers a command that infers nothing."""
 _INFER_SECONDS = 30.0
 _BOOT_SECONDS = 1.0
 _ATTEMPTS = 3
@@ -155,11 +156,17 @@ class Identity:
     more: Mapping[str, str]
 
 
+class Silent(RunError):
+    """Nobody answers, or not to the end."""
+
+
 class Client:
     """Commands to a device that speaks the protocol. Made by connect().
 
     Every wait has an end. RunError for a device that refuses, is silent, or answers nonsense.
     """
+
+    line_bytes = LINE_BYTES
 
     def __init__(self, port: Port, log: Log, diagnose: Callable[[], str]) -> None:
         self.log = log
@@ -171,11 +178,10 @@ class Client:
 
         `seconds` is how long the device may be silent; RunError for "e-[...]", too.
         """
-        seconds = _ANSWER_SECONDS if seconds is None else seconds
-        self._write(command.encode("ascii") + b"%")
-        lines = self._until_ready(seconds + 10 * len(command) / self._baud())
+        seconds = ANSWER_SECONDS if seconds is None else seconds
+        lines = self._exchange(command, seconds + 10 * len(command) / self._baud())
         if lines is None:
-            raise RunError(
+            raise Silent(
                 f"the device does not finish its answer to {_short(command)} within {seconds:g} s",
                 hint=self._diagnose(),
             )
@@ -183,6 +189,11 @@ class Client:
             if line.startswith("e-["):
                 raise RunError(f"the device refuses {_short(command)}: {line}")
         return lines
+
+    def _exchange(self, command: str, seconds: float) -> tuple[str, ...] | None:
+        """Send a command; the lines up to "m-ready", None for `seconds` of silence before it."""
+        self._write(command.encode("ascii") + b"%")
+        return self._until_ready(seconds)
 
     def drain(self) -> None:
         """Let a device that boots finish, and pass over what it still says of an older command."""
@@ -209,8 +220,8 @@ class Client:
         """Send one input."""
         self.ask(f"db load {len(data)}")
         lines: tuple[str, ...] = ()
-        for at in range(0, len(data), LINE_BYTES):
-            lines = self.ask(f"db {data[at : at + LINE_BYTES].hex()}")
+        for at in range(0, len(data), self.line_bytes):
+            lines = self.ask(f"db {data[at : at + self.line_bytes].hex()}")
         if "m-load-done" not in lines:
             raise RunError(
                 f"the device does not say that it has all {len(data)} bytes",
@@ -244,7 +255,8 @@ class Client:
     def _field(self, command: str, pattern: re.Pattern[str]) -> str:
         return _found(self.ask(command), pattern, command)
 
-    def _until_ready(self, seconds: float) -> tuple[str, ...] | None:
+    def _until_ready(self, seconds: float, prefix: str = "") -> tuple[str, ...] | None:
+        """Lines before `prefix` + "m-ready", each without the prefix where it has it."""
         lines: list[str] = []
         deadline = time.monotonic() + seconds
         last = deadline + _INFER_SECONDS  # for who talks on and on
@@ -256,11 +268,11 @@ class Client:
                     self.log.add(data)
                 continue
             text = line.data.decode("ascii", "replace").strip("\r\n\0")
-            if text == "m-ready":
+            if text == f"{prefix}m-ready":
                 self.log.lines.clear()  # all of them are on disk, and there may be millions
                 return tuple(lines)
             if text:
-                lines.append(text)
+                lines.append(text.removeprefix(prefix))
                 deadline = now + seconds
         return None
 

@@ -38,6 +38,7 @@ class Energy:
     """`meter` is what the instrument says of itself and how it was set."""
 
     windows: tuple[EnergyWindow, ...]
+    pulses: int  # that the meter saw; twice as many as windows if all is well
     meter: Mapping[str, Any]
     reasons: tuple[str, ...] = field(default=())
 
@@ -56,6 +57,7 @@ class Energy:
             yield f"  Power         : {1e3 * window.joules / window.seconds:5.4f} mW."
             yield f"  Total Energy  : {window.joules * 1e6:.3f} uJ"
             yield f"  Energy/Inf    : {window.microjoules:.3f} uJ/inf"
+        yield f"Pulses seen: {self.pulses}, two of them a window"
         yield "-" * 57
         yield f"Median energy cost is {self.median:5.4f} uJ/inf."
         yield "-" * 57
@@ -91,34 +93,34 @@ def measure_energy(
             recording.wait(0.2)
             if progress:
                 progress(i + 1, timing.windows)
+    falls = falling(recording.stretches)
     found = energy_windows(recording.stretches, timing.windows, number)
     if not found:
+        seen = f"{len(falls)} pulse" if falls else "no pulse"
         raise MeterError(
-            f"the meter saw no pulse on its trigger input ({meter.describe().get('trigger')})",
+            f"the meter saw {seen} on its trigger input ({meter.describe().get('trigger')})",
             hint="wire the board's trigger pin to it, and ground to ground: docs/MLPERF.md",
         )
     expected = [wall * number / (number + timing.warmups) for wall in walls]
-    falls = sum(1 for s in recording.stretches if not s.high and s.complete)
-    reasons = ["pulses"] * (falls != 2 * timing.windows)
+    reasons = ["pulses"] * (len(falls) != 2 * timing.windows)
     if any(abs(w.seconds - s) > 0.1 * s + 0.5 for w, s in zip(found, expected, strict=False)):
         reasons.append("length")
     reasons += ["lost"] * any(w.lost for w in found)
     reasons += window_doubts([w.seconds for w in found])
     reasons += ["clock"] * clock_failed(identity, False)
-    return Energy(tuple(found), meter.describe(), tuple(reasons))
+    return Energy(tuple(found), len(falls), meter.describe(), tuple(reasons))
 
 
 def energy_windows(
     stretches: Sequence[Stretch], windows: int, count: int
 ) -> tuple[EnergyWindow, ...]:
-    """The windows between the last pulses, two of them a window: pulse, window, pulse, pause.
+    """The windows between the last falling edges, two of them a window.
 
     A pulse belongs to the window that it begins. Pulses before, as at boot, do not count.
     """
-    lows = [i for i, s in enumerate(stretches) if not s.high and s.complete]
-    lows = lows[-2 * windows :]
+    falls = falling(stretches)[-2 * windows :]
     found = []
-    for first, second in zip(lows[::2], lows[1::2], strict=False):
+    for first, second in zip(falls[::2], falls[1::2], strict=False):
         parts = stretches[first:second]
         found.append(
             EnergyWindow(
@@ -129,3 +131,8 @@ def energy_windows(
             )
         )
     return tuple(found)
+
+
+def falling(stretches: Sequence[Stretch]) -> list[int]:
+    """Where the trigger pin fell: the stretches of a low pin whose beginning was seen."""
+    return [i for i, s in enumerate(stretches) if i and not s.high]

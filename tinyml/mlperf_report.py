@@ -14,7 +14,7 @@ from .results import Validity, write_atomically
 REASONS: Mapping[str, tuple[Validity, str]] = {
     "emulated": ("degraded", "an emulator or this computer: its counts are no time of a board"),
     "no_clock": ("invalid", "the device's clock does not count"),
-    "pulses": ("invalid", "the trigger pin fell another number of times than twice a window"),
+    "pulses": ("invalid", "the trigger pin did not fall twice for each window"),
     "length": ("invalid", "the meter's windows are not as long as the device took"),
     "lost": ("degraded", "the meter lost samples inside a window"),
     "short": ("degraded", "a window was shorter than 10 seconds"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 
+from .pin import Watched
 from .pseudo import PtyInstrument
 from .waveform import Waveform
 
@@ -58,10 +60,28 @@ def binary_stream(wave: Waveform, stamp=1.0, events=False) -> list[bytes]:
 
 
 class Lpm01aEmulator(PtyInstrument):
-    """Answers commands; sends `pieces` as fast as they are taken, then sets `done`."""
+    """Answers commands; sends `pieces` as fast as they are taken, then sets `done`.
 
-    def __init__(self, pieces=(), *, version="1.0.6", refuse=(), identity=True, **more):
+    `watched` sends what it sees in their place, as time passes. Of the edges of D7, those are told
+    that `eventsrc` asks for.
+    """
+
+    def __init__(
+        self,
+        pieces=(),
+        *,
+        version="1.0.6",
+        refuse=(),
+        identity=True,
+        watched: Watched | None = None,
+        **more,
+    ):
         super().__init__(**more)
+        self.watched = watched
+        self._events = ""
+        self._told = 0  # edges
+        self._sent_samples = 0
+        self._level = False
         self.pieces = list(pieces)
         self.version = version
         self.refuse = refuse
@@ -104,14 +124,37 @@ class Lpm01aEmulator(PtyInstrument):
             data = " 004A003D3037511"
         self._binary = self._binary or command == "format bin_hexa"
         self.say(f"\r\nPowerShield > ack {command}{data}\r\n\r\n".encode())
-        if command == "start":
+        if command.startswith("eventsrc d7 "):
+            self._events = command.split()[2]
+        if command == "start" and self.watched is not None:
+            self.watched.begin()
+            self._level = self.watched.level
+            self._running = True
+        elif command == "start":
             self._stream = b"".join(self.pieces)
             self._running = True
 
     def produce(self) -> bytes:
         if not self._running:
             return b""
+        if self.watched is not None:
+            return b"".join(self._watch(*self.watched.take(2000)))
         piece, self._stream = self._stream[:4096], self._stream[4096:]
         if not piece:
             self.done.set()
         return piece
+
+    def _watch(self, currents, levels) -> Iterator[bytes]:
+        assert self.watched is not None
+        for current, level in zip(currents.tolist(), levels.tolist(), strict=True):
+            if self._sent_samples % self.watched.rate == 0:
+                seconds = self._sent_samples // self.watched.rate
+                yield b"\0\r\nTimeStamp: %03ds 000ms, buff 00%%\r\n" % seconds
+            if level != self._level:
+                self._level = level
+                label = "ris" if level else "fal"
+                if self._events in ("both", label):
+                    yield f"event {self._told % 100:02d} {label}\r\n".encode()
+                    self._told += 1
+            self._sent_samples += 1
+            yield ascii_sample(current)

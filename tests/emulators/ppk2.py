@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from .pin import Watched
 from .pseudo import PtyInstrument
 from .waveform import Waveform
 
@@ -59,11 +60,18 @@ class Ppk2Emulator(PtyInstrument):
     """Sends `wave` as fast as it is taken, then sets `done` and is silent.
 
     `damage` is called with the bytes of the whole stream. `live` sends what window() and idle
-    want, in place of a wave, without end.
+    want, in place of a wave, without end; `watched` sends what it sees, as time passes.
     """
 
     def __init__(
-        self, wave: Waveform | None = None, *, about=None, damage=None, live_idle=None, **more
+        self,
+        wave: Waveform | None = None,
+        *,
+        about=None,
+        damage=None,
+        live_idle=None,
+        watched: Watched | None = None,
+        **more,
     ):
         super().__init__(**more)
         self.about = metadata() if about is None else about
@@ -76,6 +84,7 @@ class Ppk2Emulator(PtyInstrument):
         self.spikes = False
         self.bit = 0
         self.live_idle = live_idle
+        self.watched = watched
         self._segments: deque = deque()
         self._stream = b""
         self._running = False
@@ -98,6 +107,8 @@ class Ppk2Emulator(PtyInstrument):
                 self.powered = command[1] == 1
             case 0x06:
                 self._running = True
+                if self.watched is not None:
+                    self.watched.begin()
                 if self.wave is not None:
                     w = self.wave
                     stream = words(
@@ -124,6 +135,9 @@ class Ppk2Emulator(PtyInstrument):
             return b""
         if self.live_idle is not None:
             return self._live()
+        if self.watched is not None:
+            current, level = self.watched.take(4000)
+            return self.damage(self._words(current, level))
         piece, self._stream = self._stream[:16384], self._stream[16384:]
         if not piece:
             self.done.set()
@@ -139,8 +153,9 @@ class Ppk2Emulator(PtyInstrument):
                 self._segments.popleft()
                 if sent is not None:
                     sent.set()
-        block = words(
-            np.full(count, amperes), np.full(count, level), self.millivolts, self._counter
-        )
-        self._counter = (self._counter + count) % 64
+        return self._words(np.full(count, amperes), np.full(count, level))
+
+    def _words(self, current: np.ndarray, level: np.ndarray) -> bytes:
+        block = words(current, level, self.millivolts, self._counter, bit=self.bit)
+        self._counter = (self._counter + len(current)) % 64
         return block.tobytes()

@@ -37,7 +37,7 @@ _TEXT_MOST = 512
 _AT_ONCE = 2048  # words looked at together
 
 _SAMPLE = re.compile(rb"(\d{4})([+-])(\d{2})")
-_TIME = re.compile(rb"TimeStamp: *(\d{1,9})s *(\d{1,3})ms(?:, *buff *(\d{1,3})%)?")
+_TIME = re.compile(rb"TimeStamp:[ <>]*(\d{1,9})s *(\d{1,3})ms(?:, *buff *(\d{1,3})%)?")
 _EVENT = re.compile(rb"event +\d+ +(ris|fal)")
 _DAMAGED = re.compile(rb"^\d|\d[+-]\d|[^\t -~]|^[^A-Za-z]{1,8}$")
 """What a line is that can only have been a sample: digits, bytes that are no text, a fragment."""
@@ -57,16 +57,20 @@ class Stream:
     _values: list[Floats] = field(default_factory=list)
     _levels: list[Bools] = field(default_factory=list)
     _level: bool = False
+    _untold: bool = False
     _blocks: list[tuple[int, Floats, Bools]] = field(default_factory=list)
     _origin: tuple[float, int] | None = None  # samples by the clock, and by count
     _garbage: float = 0
 
     def add(self, values: Floats) -> None:
         if len(values):
+            levels = np.full(len(values), self._level)
+            levels[0] ^= self._untold
+            self._untold = False
             self._garbage = max(self._garbage - len(values) / 16, 0)
             self._index += len(values)
             self._values.append(values)
-            self._levels.append(np.full(len(values), self._level))
+            self._levels.append(levels)
 
     def lose(self, count: int) -> None:
         """Samples that did not arrive: what follows is a new block."""
@@ -84,7 +88,10 @@ class Stream:
         self.lose(1)
 
     def edge(self, rising: bool) -> None:
+        """An edge to the level that is known already: the one between was not told. It is seen
+        all the same, as one sample of the other level."""
         self.edges += 1
+        self._untold = self._level == rising
         self._level = rising
 
     def clock(self, milliseconds: int, percent: int) -> None:
