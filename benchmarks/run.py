@@ -26,10 +26,10 @@ from tinyml import flow
 from tinyml.board import CORES as CPUS
 from tinyml.board import Board, load_board
 from tinyml.errors import TinymlError
+from tinyml.files import write_atomically
 from tinyml.ops import OPS
 from tinyml.profile import Profile, profile
 from tinyml.report import number
-from tinyml.results import write_atomically
 
 HERE = Path(__file__).resolve().parent
 MODELS_FOLDER = HERE.parent.parent / "shared" / "data" / "models"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from . import __version__
-from .errors import InputError, TinymlError
+from .errors import InputError, TinymlError, describe
 
 if TYPE_CHECKING:
     from .board import Board
@@ -141,6 +142,7 @@ def _build(
 
     from . import flow
     from .clean import identifier
+    from .files import check_replaceable
     from .passes.only_class import only_class
 
     project = _project(path)
@@ -155,16 +157,17 @@ def _build(
     if project and project.stack_bytes:
         board = replace(board, stack_bytes=project.stack_bytes)
     source = path or (project.model if project else Path())
+    name = project.name if project else identifier(source.stem)
+    suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
+    folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
+    check_replaceable(folder, flow.MARK)
     calibrated = calibration or (project.calibration if project else None)
     model = _load(source, calibrated, unsafe, numbers or _numbers(project))
     if argmax and runtime:
         raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
     if argmax:
         model = replace(model, graph=only_class(model.graph))
-    name = project.name if project else identifier(source.stem)
     prefix = project.prefix if project else identifier(source.stem)
-    suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
-    folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
     golden = None
     if inputs is not None:
         from .cli_example import read_golden
@@ -287,13 +290,28 @@ from . import cli_boards, cli_energy, cli_mlperf, cli_profile, cli_tflm  # noqa:
 
 def main() -> None:
     """Entry point of the `tinyml` command: what users can act on is one sentence and a hint."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         app()
     except TinymlError as error:
-        err.print(f"error: {error.message}", markup=False, style="red", soft_wrap=True)
-        if error.hint:
-            err.print(f"hint: {error.hint}", markup=False, soft_wrap=True)
+        _fail(error.message, error.hint)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _fail(*describe(error))
+        sys.exit(1)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    """Leave as after Ctrl-C: programs are ended, and unfinished files removed, on the way out."""
+    sys.exit(128 + number)
+
+
+def _fail(message: str, hint: str) -> None:
+    err.print(f"error: {message}", markup=False, style="red", soft_wrap=True)
+    if hint:
+        err.print(f"hint: {hint}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

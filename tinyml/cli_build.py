@@ -213,7 +213,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Build, flash, run and measure: latency by layer, memory, accuracy."""
-    from . import flow, report
+    from . import data, flow, report
 
     project = _project(model)
     chosen = _runtime(model, engine, tflm, arena, custom_op)
@@ -221,6 +221,8 @@ def bench(
     arguments = (model, board, calibration, output, optimize, False, unsafe, chosen)
     built = _build(*arguments, argmax=argmax, numbers=numbers)
     labelled = test or (project.test if project else None)
+    if labelled is not None:  # else a file that cannot be used leaves an empty folder
+        data.labelled_set(labelled, built.model.graph.input_names)
     folder = flow.results_folder(results, built)
     with _progress("inferences") as progress:
         measured = flow.bench(

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .files import whole_file
 from .graph import Array
 
 LABELS = ("labels", "y")
@@ -94,10 +95,8 @@ def _array(what: str, content: bytes) -> Array:
 
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write a .npz of arrays by name, in one go: a reader sees the old file or all of the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part.npz")
-    np.savez(temporary, **dict(arrays))  # type: ignore[arg-type]
-    temporary.replace(path)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **dict(arrays))  # type: ignore[arg-type]
 
 
 def input_arrays(path: Path, input_names: Sequence[str]) -> dict[str, Array]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from .files import write_atomically
 from .meters import MeterError, Samples
-from .results import Validity, write_atomically
+from .results import Validity
 
 __all__ = ["EnergyResult", "Samples", "Stretch", "Window", "cut", "skip", "summarise"]
 

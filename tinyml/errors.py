@@ -1,8 +1,21 @@
 """What can go wrong, as one clear sentence and a hint; caught once, in cli.py."""
 
+import errno
+
 from .clean import printable
 
 _LONGEST = 4000
+_CAUSES = {
+    errno.ENOSPC: "free some space, or write to another disk",
+    errno.EDQUOT: "free some space, or write to another disk",
+    errno.EEXIST: "a file is where a folder is to be: name another folder",
+    errno.ENOTDIR: "a file is where a folder is to be: name another folder",
+    errno.EROFS: "write to a folder of your own, with --output or --results",
+    errno.EACCES: "write to a folder of your own, or ask for the rights to this one",
+    errno.EPERM: "write to a folder of your own, or ask for the rights to this one",
+    errno.EMFILE: "raise the limit of open files: ulimit -n",
+    errno.ENOMEM: "close other programs",
+}
 
 
 class TinymlError(Exception):
@@ -54,3 +67,11 @@ class RunError(TinymlError):
 
 class PortError(InputError):
     """A serial port that does not exist, or that somebody else holds."""
+
+
+def describe(error: OSError) -> tuple[str, str]:
+    """Message and hint of what the operating system refused, with the file it is about."""
+    reason = error.strerror or str(error)
+    files = " and ".join(str(f) for f in (error.filename, error.filename2) if f is not None)
+    message = f"{files}: {reason}" if files else reason
+    return printable(message, _LONGEST), _CAUSES.get(error.errno or 0, "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,7 @@ from .board import Board
 from .emit import environment
 from .engines import aot, tflm
 from .engines.tflm import Arena
-from .errors import InputError
+from .files import whole_folder
 from .flow import Model, Tell
 from .plan import Plan
 from .tflm_build import Options
@@ -48,11 +46,7 @@ def export(
     The arena of TFLite-Micro is found by running where `board` and `runtime` are given; else it is
     `arena`, or a guess from a run on this computer that the file is told to be.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty", hint="name a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with whole_folder(folder) as work:
         plan: Plan | tflm.Plan
         if engine == "tflm":
             plan, sources, includes = _tflm(
@@ -74,12 +68,6 @@ def export(
             name="example.c",
         )
         _fragments(model, work, prefix, sources, includes, engine)
-        work.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return Exported(folder, tuple(files), plan)
 

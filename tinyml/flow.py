@@ -19,6 +19,7 @@ from .board import Board
 from .build import Image, Sources
 from .engines import aot, tflm
 from .errors import ProbeError
+from .files import new_folder, whole_folder
 from .graph import Array, Graph, Tensor
 from .link import Log
 from .paths import FIRMWARE
@@ -34,6 +35,7 @@ from .summary import summarise
 _FLASH_FOR_THE_REST = 32768
 _RAM_FOR_THE_REST = 8192  # of the application and its library
 LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
+MARK = "build.json"  # what every build folder has
 APPS = ("bench", "mlperf", "mlperf-energy", "example")
 Tell = Callable[[str], None]
 
@@ -168,9 +170,7 @@ def build(
     if app == "mlperf-energy":
         board = mlperf.energy_board(board)
     tell(f"planning {model.name} for {board.name}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    try:
+    with whole_folder(output, MARK) as work:
         plan: Plan | tflm.Plan
         if runtime is None:
             plan = compile_model(model, board, optimize)
@@ -190,11 +190,8 @@ def build(
         )
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)
-        _write_json(work / "build.json", {"app": app, **image.to_json()})
+        _write_json(work / MARK, {"app": app, **image.to_json()})
         shutil.rmtree(work / "obj", ignore_errors=True)
-        _replace_folder(work, output)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return Built(output, model, plan, _moved(image, output))
 
 
@@ -242,18 +239,6 @@ def write_facts(model: Model, plan: Plan | tflm.Plan, folder: Path) -> None:
 def _write_json(path: Path, value: object) -> None:
     text = json.dumps(value, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _replace_folder(work: Path, output: Path) -> None:
-    """Put the finished folder in place of the old one; the old one goes last."""
-    work.chmod(0o755)
-    if not output.exists():
-        work.rename(output)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent)) / "old"
-    output.rename(old)
-    work.rename(output)
-    shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def _moved(image: Image, folder: Path) -> Image:
@@ -438,8 +423,8 @@ def bench(
 
 
 def results_folder(base: Path, built: Built) -> Path:
-    """A new folder below `base` named after the build and the time."""
-    return base / f"{built.folder.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    """A new folder below `base` named after the build and the time, for this run alone."""
+    return new_folder(base, f"{built.folder.name}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def _fits(flash: int, ram: int, board: Board) -> bool:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .files import write_atomically
 from .mlperf import Identity
 from .mlperf_energy import Energy
 from .mlperf_run import Accuracy, Performance
-from .results import Validity, write_atomically
+from .results import Validity
 
 REASONS: Mapping[str, tuple[Validity, str]] = {
     "emulated": ("degraded", "an emulator or this computer: its counts are no time of a board"),

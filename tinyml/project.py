@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from .clean import identifier
 from .errors import InputError
+from .files import write_atomically
 
 FILE_NAME = "tinyml.toml"
 ENGINES = ("aot", "tflm")
@@ -104,7 +105,6 @@ def write_project(
     given = {"calibration": calibration, "test": test}
     data = {key: given[key] or (p if p.is_file() else None) for key, p in found.items()}
     files = {key: _relative(p, target.parent) if p else None for key, p in data.items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
     name = identifier(model.stem)
     lines = [
         "[project]",
@@ -126,7 +126,7 @@ def write_project(
         "[keep]",
         '# conv2d = "int16x8"  # one layer of another type than the rest',
     ]
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    write_atomically(target, "\n".join(lines) + "\n")
     return target
 
 

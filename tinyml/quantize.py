@@ -13,6 +13,7 @@ from . import child, kerasfile, torchfile
 from .child import Child
 from .data import check_calibration, load_arrays
 from .errors import InputError, ToolError
+from .files import write_atomically
 from .graph import Graph
 from .project import KINDS, nearest
 
@@ -207,7 +208,6 @@ def quantize(
     steps = _steps(kind, numbers)
     for step in steps:
         _need(step, model_path.name)
-    output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
         work = _Work(
             model_path.name,
@@ -220,7 +220,7 @@ def quantize(
             timeout,
         )
         answer = _convert(work, model_path, steps, saved_by, keep_float)
-        output.write_bytes((work.folder / "model.tflite").read_bytes())
+        write_atomically(output, (work.folder / "model.tflite").read_bytes())
         float_model = (work.folder / "float.tflite").read_bytes() if keep_float else b""
     return Quantized(
         output,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import statistics
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Literal
 
 from . import __version__
 from .errors import InputError
+from .files import write_atomically
 
 FORMAT = 1
 Validity = Literal["valid", "degraded", "invalid"]
@@ -148,23 +147,6 @@ class Run:
     def save(self, path: Path) -> None:
         """Write the JSON in one go: a reader sees the old file or all of the new one."""
         write_atomically(path, self.to_json())
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by a file with `text`, also when the process is ended on the way."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 MANIFEST = "manifest.json"

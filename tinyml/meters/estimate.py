@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..board import Board
 from ..errors import BoardError, InputError
-from ..results import Run, write_atomically
+from ..files import write_atomically
+from ..results import Run
 
 NOTE = (
     "estimated, not measured: a typical current from the source below times the measured latency; "

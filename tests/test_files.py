@@ -1,0 +1,131 @@
+"""Files and folders are written whole or not at all; nothing that others wrote is deleted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import model, refused, tinyml  # noqa: F401
+from tinyml import files
+from tinyml.errors import InputError, describe
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def full_disk() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    files.write_atomically(path, b"old")
+    with pytest.raises(OSError) as caught, files.whole_file(path) as temporary:
+        temporary.write_bytes(b"ne")
+        raise full_disk()
+    assert describe(caught.value)[0] == f"{path}: No space left on device"
+    assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]
+
+
+def test_a_failed_folder_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "build"
+    for text in ("first", "second"):
+        with files.whole_folder(folder, "mark") as work:
+            (work / "mark").write_text(text)
+    with pytest.raises(KeyboardInterrupt), files.whole_folder(folder, "mark") as work:
+        (work / "mark").write_text("third")
+        raise KeyboardInterrupt
+    assert (folder / "mark").read_text() == "second" and names(tmp_path) == ["build"]
+
+
+@pytest.mark.parametrize("mark", ["build.json", None])
+def test_a_folder_of_others_is_not_deleted(tmp_path: Path, mark: str | None) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    with files.whole_folder(folder, mark) as work:  # an empty one is free to take
+        (work / "thesis.txt").write_text("years")
+    with pytest.raises(InputError, match="not empty"), files.whole_folder(folder, mark):
+        raise AssertionError("not reached")
+    with pytest.raises(InputError, match="no folder"):
+        files.check_replaceable(folder / "thesis.txt", mark)
+    assert names(folder) == ["thesis.txt"] and names(tmp_path) == ["mine"]
+
+
+def test_many_write_one_folder_at_a_time(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(40):
+                with files.whole_folder(tmp_path / "build", "mark") as work:
+                    (work / "mark").write_text(str(number))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures and names(tmp_path) == ["build"] and names(tmp_path / "build") == ["mark"]
+
+
+def test_results_of_the_same_second_do_not_mix(tmp_path: Path) -> None:
+    found = [files.new_folder(tmp_path / "results", "net-20260101-000000") for _ in range(3)]
+    assert len(set(found)) == 3 and all(f.is_dir() for f in found)
+
+
+def test_build_does_not_replace_what_is_no_build(tmp_path: Path, model: Path) -> None:  # noqa: F811
+    for output in (tmp_path, model):
+        refused("build", "-b", "stm32", model, "-o", output, folder=tmp_path, words=str(output))
+    refused("build", "-b", "stm32", model, "-o", ".", folder=tmp_path, words="not empty")
+    assert names(tmp_path) == ["net.tflite"]
+    for _ in range(2):
+        assert tinyml("build", "-b", "host", model, "-o", "b", folder=tmp_path).returncode == 0
+
+
+def test_what_the_system_refuses_is_one_sentence(tmp_path: Path, model: Path) -> None:  # noqa: F811
+    (tmp_path / "file").touch()
+    arguments = ("build", "-b", "stm32", model, "-o", "file/x/y")
+    text = refused(*arguments, folder=tmp_path, words="file/x", code=1)
+    assert "hint: a file is where a folder is to be" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_ended_run_leaves_no_emulator_and_no_temporary_files(
+    tmp_path: Path,
+    model: Path,  # noqa: F811
+    number: int,
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tinyml", "bench", "-b", "stm32", "-n", "100000", str(model)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("results/*/serial.log")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children
+    process.send_signal(number)
+    try:
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number and b"Traceback" not in stderr
+    assert not [pid for pid in children if Path("/proc", pid).exists()]
+    assert not names(tmp_path / "tmp")

@@ -1,0 +1,108 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import InputError, TinymlError
+
+_TRIES = 100
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A file to write, that takes the place of `path` at the end; nothing is left of a failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise _about(error, path) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` by a file with `content`, also when the process is ended on the way."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def check_replaceable(folder: Path, mark: str | None) -> None:
+    """InputError where `folder` is more than an empty folder, or one with the file `mark` in it.
+
+    All folders of the kind that is written have `mark`: what others wrote is never deleted.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is no folder", hint="name a new folder")
+    old = mark is not None and (folder / mark).is_file()
+    if folder.is_dir() and any(folder.iterdir()) and not old:
+        why = f" and has no {mark}: it may hold what is not to be deleted" if mark else ""
+        raise InputError(f"{folder} is not empty{why}", hint="name a new folder")
+
+
+@contextmanager
+def whole_folder(folder: Path, mark: str | None = None) -> Iterator[Path]:
+    """A folder to fill, that takes the place of `folder` at the end; see `check_replaceable`.
+
+    Nothing is left of a failure. Of several processes the last one's stays.
+    """
+    check_replaceable(folder, mark)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield work
+        work.chmod(0o755)
+        _replace(work, folder, mark)
+    except OSError as error:
+        raise _about(error, folder) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _about(error: OSError, path: Path) -> OSError:
+    """The same error, of a file that the system does not name: a write of a full disk."""
+    if error.filename is None:
+        error.filename = str(path)
+    return error
+
+
+def new_folder(base: Path, name: str) -> Path:
+    """A folder of the caller alone in `base`: `name`, or with a number behind it where taken."""
+    base.mkdir(parents=True, exist_ok=True)
+    for number in range(1, _TRIES):
+        folder = base / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise TinymlError(f"{base / name} and {_TRIES} others exist", hint="remove old results")
+
+
+def _replace(work: Path, folder: Path, mark: str | None) -> None:
+    """Put the finished folder in place of the old one; the old one goes last."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for number in range(_TRIES):
+            try:
+                work.rename(folder)  # over an empty one too
+                return
+            except OSError:
+                if not folder.is_dir():
+                    raise
+            check_replaceable(folder, mark)
+            with suppress(FileNotFoundError):  # another process was faster
+                folder.rename(aside / str(number))
+        raise TinymlError(f"{folder} is written by other processes all the time")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
