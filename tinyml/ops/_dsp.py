@@ -74,7 +74,7 @@ def size_refusal(scalar: Call, weights: Tensor) -> str | None:
     return f"a size over {_MOST}" if most > _MOST else None
 
 
-def _conv_refusal(scalar: Call) -> str | None:
+def conv_refusal(scalar: Call) -> str | None:
     p = scalar.params
     if p["dil_h"] != 1 or p["dil_w"] != 1:
         return "dilation"
@@ -87,9 +87,7 @@ def conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
     refusal = (
-        _conv_refusal(scalar)
-        or size_refusal(scalar, weights)
-        or _rescaling.scale_refusal(scalar, w)
+        conv_refusal(scalar) or size_refusal(scalar, weights) or _rescaling.scale_refusal(scalar, w)
     )
     return refusal or packing_refusal(w) or _rescaling.bias_refusal(scalar, w)
 
@@ -137,7 +135,7 @@ def winograd_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
     refusal = (
-        _conv_refusal(scalar)
+        conv_refusal(scalar)
         or _rescaling.scale_refusal(scalar, w)
         or _rescaling.bias_refusal(scalar, w)
     )
@@ -221,12 +219,13 @@ def dense_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:
-    winograd = variant("conv2d_s8_winograd__dsp", scalar, winograd_fits, winograd_call, ISA)
-    return (
-        replace(winograd, goal="speed"),  # 3.6 times the weights
-        variant("conv2d_s8__dsp", scalar, conv_fits, conv_call, ISA),
-    )
+def winograd_kernel(scalar: Lower) -> Kernel:
+    kernel = variant("conv2d_s8_winograd__dsp", scalar, winograd_fits, winograd_call, ISA)
+    return replace(kernel, goal="speed")  # 3.6 times the weights
+
+
+def conv_kernel(scalar: Lower) -> Kernel:
+    return variant("conv2d_s8__dsp", scalar, conv_fits, conv_call, ISA)
 
 
 def _has_conv_kernel(node: Node, graph: Graph) -> bool:

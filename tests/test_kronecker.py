@@ -1,0 +1,100 @@
+"""Convolutions by 64-bit products: exact up to the ends of their fields, refused beyond."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.modelfile import ACTIVATIONS, VALID, ModelFile
+from tests.target import check_on_core
+from tests.test_streams import all_streamed
+from tinyml import tflite
+from tinyml.board import load_board
+from tinyml.engines import aot
+from tinyml.ops import OPS, _kronecker
+
+BOARD, KERNEL = "mps2_an386", "conv2d_s8_kronecker__dsp"
+WIDEST = 32  # taps: 2 * 32 * 127 * 128 < 2**20
+
+
+def extreme(weights: np.ndarray, bias: int = 0, size: tuple[int, int] = (5, 7)) -> bytes:
+    """A convolution whose pixels are -128 or 127 in all channels at once, and a rectifier."""
+    outputs, kernel_h, kernel_w, channels = weights.shape
+    m = ModelFile()
+    shape = (1, *size, 1)
+    x = m.input(shape, scale=1.0)
+    many, width = m.tensor(shape, scale=1.0 / 512), 1
+    m.op("QUANTIZE", [x], [many], "QuantizeOptions")
+    while width < channels:  # the reference takes ten inputs at most
+        rest = channels // width
+        copies = max((k for k in range(2, 11) if rest % k == 0), default=rest)
+        one, width = many, width * copies
+        many = m.tensor((1, *size, width), scale=1.0 / 512)
+        m.op("CONCATENATION", [one] * copies, [many], "ConcatenationOptions", axis=3)
+    w = m.constant(weights.astype(np.int8), scale=np.full(outputs, 1.0))
+    b = m.constant(np.full(outputs, bias, np.int32), scale=np.full(outputs, 1.0 / 512))
+    out = size[0] - kernel_h + 1, size[1] - kernel_w + 1
+    y = m.output((1, *out, outputs), scale=9.7, zero_point=-128)
+    relu = ACTIVATIONS["RELU"]
+    options = {"padding": VALID, "strideH": 1, "strideW": 1, "fusedActivationFunction": relu}
+    m.op("CONV_2D", [many, w, b], [y], "Conv2DOptions", **options)
+    return m.finish()
+
+
+def signs(outputs: int, taps: int) -> np.ndarray:
+    """Weights of 127 and -127, some channels all alike: (outputs, 1, 1, taps)."""
+    weights = np.where(np.random.default_rng(7).random((outputs, taps)) < 0.5, -127, 127)
+    for c, value in enumerate((127, 127, -127, -127, 127, -127)[:outputs]):
+        weights[c] = value
+    return weights.reshape(outputs, 1, 1, taps)
+
+
+@pytest.mark.qemu
+def test_sums_up_to_the_ends_of_their_fields_equal_tflm(tmp_path: Path) -> None:
+    """With pixels and channels left over, and kernels over several rows."""
+    blobs = [extreme(signs(outputs, WIDEST)) for outputs in (4, 7, 9, 14, 16)]
+    blobs += [extreme(signs(8, WIDEST), size=size) for size in ((3, 4), (2, 4), (6, 6), (1, 5))]
+    blobs += [extreme(signs(8, 30), bias=bias) for bias in (-30_000, 30_000)]
+    blobs += [extreme(signs(12, WIDEST).reshape(12, 2, 2, 8))]
+    used = check_on_core(BOARD, blobs, tmp_path)
+    assert all(KERNEL in kernels for kernels in used)
+
+
+@pytest.mark.qemu
+def test_row_by_row_they_equal_tflm(tmp_path: Path) -> None:
+    blobs = [
+        extreme(signs(12, WIDEST).reshape(12, 2, 2, 8), size=size) for size in ((9, 8), (7, 5))
+    ]
+    blobs += [extreme(signs(8, WIDEST), size=(6, 7))]
+    used = check_on_core(BOARD, blobs, tmp_path, changed=all_streamed)
+    assert all(KERNEL in kernels for kernels in used)
+    texts = [(tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs))]
+    assert all(" row by row: " in text for text in texts)
+
+
+def refusal(blob: bytes) -> str | None:
+    graph = tflite.parse(blob)
+    step = aot.plan(graph, load_board(BOARD).isa, goal="speed").steps[-1]
+    kernel = next(k for k in OPS["CONV_2D"].kernels if k.name == KERNEL)
+    return kernel.fits(step.node, graph)
+
+
+def test_sums_beyond_their_fields_are_refused() -> None:
+    assert refusal(extreme(signs(8, WIDEST))) is None
+    assert refusal(extreme(signs(8, WIDEST + 1))) == "sums of over 21 bits"
+    assert refusal(extreme(signs(8, WIDEST), bias=9_000)) == "sums of over 21 bits"
+    zeros = np.zeros((8, 1, 1, WIDEST + 1), int)
+    assert "21 bits" not in str(refusal(extreme(zeros, bias=1 << 29)))  # one value, no sum
+
+
+def test_addends_fit_32_bits_for_every_scale_taken() -> None:
+    shift = np.arange(1, _kronecker._MOST_SHIFT + 1)
+    for zero in (-128, 127):
+        addend = (1 << (shift - 1)) + (zero << shift)
+        table = np.stack([0 * shift, 0 * shift + 2**31 - 1, addend, shift], axis=1)
+        table = np.concatenate([table, table[: -len(table) % 4]])
+        wide = table[:, 2] * 1024 + 512
+        assert (_kronecker.channel_constants(table).reshape(-1, 16)[:, 5::3].ravel() == wide).all()
+        assert abs(wide).max() + 2**30 < 2**31
