@@ -26,6 +26,7 @@ from tinyml.child import QUIET
 from tinyml.engines import aot
 from tinyml.errors import ModelError
 from tinyml.graph import Graph
+from tinyml.samples import device_inputs
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="tensorflow is not installed"
@@ -175,7 +176,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Converted:
 def _results(
     path: Path, graph: Graph, values: Mapping[str, np.ndarray], wanted: list[np.ndarray]
 ) -> dict[str, Result]:
-    quantised = flow.device_inputs(graph, values)
+    quantised = device_inputs(graph, values)
     ours, tflm = Executor(aot.plan(graph)), Tflm(path.read_bytes())
     rows = [[quantised[n][i : i + 1] for n in graph.input_names] for i in range(SAMPLES)]
     got, want = [ours(row) for row in rows], [tflm(row, len(graph.outputs)) for row in rows]
@@ -313,7 +314,7 @@ def test_upsampling_with_a_free_batch_runs_where_tflm_cannot(tmp_path: Path) -> 
     graph = tflite.load(path)
     assert {n.op for n in graph.nodes} == {"CONV_2D", "RESHAPE", "TILE"}
     run, end = Executor(aot.plan(graph)), graph.tensors[graph.outputs[0]]
-    (got,) = run([flow.device_inputs(graph, {"image": values[:1]})["image"]])
+    (got,) = run([device_inputs(graph, {"image": values[:1]})["image"]])
     want = model.predict(values[:1], verbose=0)
     real = data.to_real(got, end.scale, end.zero_point)
     assert np.abs(real - want).max() <= 2 * end.scale
@@ -404,7 +405,7 @@ def test_average_pool_of_the_largest_values_does_not_overflow() -> None:
         assert got.item() == value
 
 
-def test_a_loop_is_refused_by_name_with_a_way_out() -> None:
+def test_a_loop_that_runs_the_whole_model_is_refused_by_name_with_a_way_out() -> None:
     m = ModelFile()
     x = m.input((1, 4), scale=0.1)
     y = m.output((1, 4), scale=0.1, name="net/gru/while")

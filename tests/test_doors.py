@@ -19,11 +19,12 @@ from tests.executor import Executor
 from tests.modelfile import ACTIVATIONS, SAME, VALID, ModelFile
 from tests.oracle import Tflm, differences
 from tests.test_cli import refused, tinyml
-from tinyml import data, floatfile, flow, quantize, reference, tflite, torchfile
+from tinyml import data, floatfile, quantize, reference, tflite, torchfile
 from tinyml.engines import aot
 from tinyml.errors import InputError, ModelError, ToolError
 from tinyml.paths import ROOT
 from tinyml.quantize import Precision
+from tinyml.samples import device_inputs
 
 
 def needs(module: str) -> pytest.MarkDecorator:
@@ -94,7 +95,7 @@ def far_off(done: quantize.Quantized) -> float:
     found = []
     for model in (done.path.read_bytes(), done.float_model):
         graph = tflite.parse(model)
-        raw = flow.device_inputs(graph, {"image": values()})
+        raw = device_inputs(graph, {"image": values()})
         (answers,) = reference.litert(model, graph, raw).values()
         t = graph.tensors[graph.outputs[0]]
         real = answers if t.quant is None else data.to_real(answers, t.scale, t.zero_point)
@@ -119,7 +120,7 @@ def test_a_float_model_becomes_integers_that_equal_tflm(kind: str, tmp_path: Pat
     content = done.path.read_bytes()
     graph = tflite.parse(content)
     ours, tflm = Executor(aot.plan(graph)), Tflm(content)
-    for row in flow.device_inputs(graph, {"image": values(6)})["image"]:
+    for row in device_inputs(graph, {"image": values(6)})["image"]:
         assert not differences(ours([row[None]])[0], tflm([row[None]], 1)[0])
     assert far_off(done) < (0.01 if kind == "int8" else 0.1)
     assert (done.inputs, done.output_layers) == (("image",), ("chances",))
@@ -386,7 +387,7 @@ def close_to_wanted(path: Path, inputs: dict[str, np.ndarray], wanted: np.ndarra
     graph = tflite.parse(content)
     ours, tflm = Executor(aot.plan(graph)), Tflm(content)
     t = graph.tensors[graph.outputs[0]]
-    (raw,) = flow.device_inputs(graph, inputs).values()
+    (raw,) = device_inputs(graph, inputs).values()
     for row, want in zip(raw[:8], wanted[:8], strict=True):
         (mine,) = ours([row[None]])
         assert not differences(mine, tflm([row[None]], 1)[0])

@@ -14,8 +14,10 @@ from tests.pick import Seeded
 from tests.test_emit import INT8_MODELS
 from tinyml import data, flow, tflite
 from tinyml.board import load_board
+from tinyml.device import infer
 from tinyml.errors import BoardError, InputError
 from tinyml.results import load_run
+from tinyml.samples import device_inputs
 
 CORES = ("microbit", "mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "mps3_an547")
 
@@ -38,7 +40,7 @@ def check_on_board(model: flow.Model, board: str, folder: Path, samples: int) ->
         name: np.concatenate([row[i] for row in rows])
         for i, name in enumerate(model.graph.input_names)
     }
-    found = flow.infer(built, inputs)
+    found = infer(built, inputs)
     tflm = Tflm(model.bytes)
     for number, row in enumerate(rows):
         wants = tflm(row, len(model.graph.outputs))
@@ -71,7 +73,7 @@ def test_keyword_spotting_on_the_emulated_m4_gets_901_of_1000_right(
     features = np.load(data_folder / "kws01" / "kws01_features.npz")
     built = flow.build(model, load_board("mps2_an386"), tmp_path / "kws", prefix="kws")
     (name,), (out,) = model.graph.input_names, model.graph.output_names
-    found = flow.infer(built, {name: features["x"]})[out]
+    found = infer(built, {name: features["x"]})[out]
     tflm = Tflm(model.bytes)
     wants = np.concatenate([tflm([x[np.newaxis]])[0] for x in features["x"]])
     assert not differences(found, wants)
@@ -197,10 +199,10 @@ def test_samples_of_a_model_without_a_batch_are_whole_tensors() -> None:
     blob = audio.front_end()
     graph = tflite.parse(blob)
     values = np.zeros((5, audio.STEP), np.int16)
-    assert flow.device_inputs(graph, {"samples": values})["samples"].shape == values.shape
-    assert flow.device_inputs(graph, {"samples": values[0]})["samples"].shape == (1, audio.STEP)
+    assert device_inputs(graph, {"samples": values})["samples"].shape == values.shape
+    assert device_inputs(graph, {"samples": values[0]})["samples"].shape == (1, audio.STEP)
     with pytest.raises(InputError, match=r"\(N, 320\) is expected"):
-        flow.device_inputs(graph, {"samples": values[:, :10]})
+        device_inputs(graph, {"samples": values[:, :10]})
 
 
 def test_floats_for_the_device_are_quantised_and_saturate() -> None:
@@ -208,5 +210,5 @@ def test_floats_for_the_device_are_quantised_and_saturate() -> None:
     tensor = model.graph.tensors[model.graph.inputs[0]]
     name = model.graph.input_names[0]
     values = np.full((2, *tensor.shape[1:]), 1e9, np.float32)
-    assert (flow.device_inputs(model.graph, {name: values})[name] == 127).all()
+    assert (device_inputs(model.graph, {name: values})[name] == 127).all()
     assert data.to_int8(-1e9, tensor.scale, tensor.zero_point) == -128

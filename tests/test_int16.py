@@ -17,6 +17,7 @@ from tests.test_flow import check_on_board
 from tinyml import data, flow, tflite
 from tinyml.engines import aot
 from tinyml.errors import InputError
+from tinyml.samples import device_inputs
 
 SHAPES = {"image": (12, 12, 2), "series": (5, 4)}
 SAMPLES = 4
@@ -75,7 +76,7 @@ def test_keras_models_in_int16_equal_tflm_and_are_near_keras(converted: Any, nam
     """int16 steps are so fine that what is left is the error of the int8 weights."""
     model, (values, real) = converted[name]
     (key,), end = model.graph.input_names, model.graph.tensors[model.graph.outputs[0]]
-    inputs = flow.device_inputs(model.graph, {key: values})[key]
+    inputs = device_inputs(model.graph, {key: values})[key]
     assert inputs.dtype == end.dtype == np.int16
     ours, tflm = Executor(aot.plan(model.graph)), Tflm(model.bytes)
     for i in range(SAMPLES):

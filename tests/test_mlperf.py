@@ -30,6 +30,7 @@ from tinyml import (
 )
 from tinyml.board import list_boards, load_board
 from tinyml.build import Sources, compile_image
+from tinyml.device import open_device
 from tinyml.energy import Samples
 from tinyml.errors import BoardError, InputError, RunError, TinymlError
 from tinyml.link import Log
@@ -925,7 +926,7 @@ def test_performance_on_the_emulated_m4_is_labelled_and_is_that_of_the_bench(
         found = mlperf_run.measure_performance(client, identity, samples, timing, counting=counting)
     assert found.unit == "instructions" and found.reasons == ("emulated",)
     bench = flow.build(model, board, tmp_path / "y", prefix="net")
-    with flow.device(bench) as opened:
+    with open_device(bench) as opened:
         (ticks,) = opened.session.bench(1).ticks
     assert found.units == pytest.approx(opened.counting.count(ticks), rel=0.01)
 

@@ -16,6 +16,7 @@ from tests.test_cli import refused, tinyml
 from tinyml import counting, flow, profile_report, tflite, timing
 from tinyml.board import load_board
 from tinyml.counting import Block, StepCounts
+from tinyml.device import open_device
 from tinyml.errors import InputError, ProbeError, RunError, ToolError
 from tinyml.graph import Array
 from tinyml.profile import Profile, emulated, profile
@@ -142,7 +143,7 @@ def test_counts_equal_those_of_the_emulated_counter(
     built: flow.Built, counted: counting.Counts
 ) -> None:
     """SysTick at 25 MHz counts every 40th instruction of the same inference."""
-    with flow.device(built) as device:
+    with open_device(built) as device:
         boot = device.session.boot_ticks
         peak = device.session.memory().stack_peak
         count = device.counting.count

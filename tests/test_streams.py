@@ -18,6 +18,7 @@ from tests.test_cores import CORES
 from tests.test_plan import check_slots
 from tinyml import flow, overview, tflite
 from tinyml.board import load_board
+from tinyml.device import open_device
 from tinyml.engines import aot
 from tinyml.plan import Plan, Stream, placed, schedule_of, streams
 
@@ -105,7 +106,7 @@ def test_streams_cost_less_than_one_percent_of_a_residual_network(
     for least in (2.0, streams._LEAST):
         monkeypatch.setattr(streams, "_LEAST", least)
         built = flow.build(model, board, tmp_path / "a", prefix="net", optimize="balanced")
-        with flow.device(built) as opened:
+        with open_device(built) as opened:
             counts.append(opened.session.bench(1).ticks[0])
     (got,) = flow.infer(built, {model.graph.input_names[0]: inputs[0]}).values()
     assert (got[0] == want[0]).all()

@@ -22,7 +22,6 @@ MODULES = {
 HEAVY = {"tensorflow", "serial", "joulescope", "ai_edge_litert", "tflite_micro", "torch", "onnx"}
 # Over 400 lines for now, and why. A module leaves this list when it is split; none is added.
 LONG = {
-    "flow": "folders, device and accuracy are still in the spine",
     "meters.lpm01a": "one file per instrument",
     "meters.otii": "one file per instrument",
 }

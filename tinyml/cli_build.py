@@ -135,7 +135,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Send inputs to a board and get the outputs back."""
-    from . import data, flow, report
+    from . import data, report
+    from .device import default_probe, infer
+    from .samples import accuracy
 
     project = _project(model)
     numbers = _numbers(project, kind, keep)
@@ -167,9 +169,9 @@ def run(
     arrays = data.input_arrays(file, graph.input_names)
     labels = data.labels_of(file, graph.input_names)
     with _progress("inferences") as progress:
-        found = flow.infer(built, arrays, probe=probe, port=port, progress=progress)
+        found = infer(built, arrays, probe=probe, port=port, progress=progress)
     data.save_arrays(results, found)
-    where = "port" if port else probe or flow.default_probe(built.board)
+    where = "port" if port else probe or default_probe(built.board)
     summary: dict[str, Any] = {
         "board": built.board.name,
         "probe": where,
@@ -177,7 +179,7 @@ def run(
         "outputs": str(results),
     }
     if labels is not None:
-        summary["accuracy"] = flow.accuracy(graph, found, labels)
+        summary["accuracy"] = accuracy(graph, found, labels)
         right = round(summary["accuracy"] * len(labels))
         summary["right"] = f"{right} of {len(labels)}"
     if as_json:
@@ -213,7 +215,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Build, flash, run and measure: latency by layer, memory, accuracy."""
-    from . import data, flow, report
+    from . import data, files, flow, report
 
     project = _project(model)
     chosen = _runtime(model, engine, tflm, arena, custom_op)
@@ -223,7 +225,7 @@ def bench(
     labelled = test or (project.test if project else None)
     if labelled is not None:  # else a file that cannot be used leaves an empty folder
         data.labelled_set(labelled, built.model.graph.input_names)
-    folder = flow.results_folder(results, built)
+    folder = files.results_folder(results, built.folder.name)
     with _progress("inferences") as progress:
         measured = flow.bench(
             built,

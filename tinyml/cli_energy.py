@@ -70,7 +70,7 @@ def energy(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the energy of an inference, in windows that the trigger pin marks."""
-    from . import flow
+    from . import files, flow
     from .measure import measure_energy
     from .meters import open_meter
 
@@ -85,7 +85,7 @@ def energy(
         raise InputError("--run is for --meter estimate: a meter measures by itself")
     instrument = None if meter == ESTIMATE else open_meter(meter, settings)
     built = _build(model, board, calibration, output, optimize, False, unsafe)
-    folder = flow.results_folder(results, built)
+    folder = files.results_folder(results, built.folder.name)
     if instrument is None:
         with _progress("inferences") as progress:
             run = flow.bench(built, folder, probe=probe, port=port, progress=progress)

@@ -158,12 +158,13 @@ def _device(
     interface: bool,
     log: Log,
 ) -> Iterator[_Connected]:
-    from . import flow, mlperf_interface
+    from . import mlperf_interface
+    from .device import default_probe
     from .mlperf import ENERGY_BAUD, connect
     from .ports import open_port
     from .probes import open_probe
 
-    name = probe or ("" if built is None else flow.default_probe(built.board))
+    name = probe or ("" if built is None else default_probe(built.board))
     emulated = name in ("qemu", "host")
     if built is None or (port is not None and (probe is None or emulated)):
         usual = ENERGY_BAUD if mode == "energy" else 115200

@@ -182,13 +182,14 @@ def _custom(texts: list[str] | None) -> dict[str, str]:
 
 def run_on_host(model: Model, inputs: Path, results: Path, as_json: bool) -> None:
     """`run` on this computer, with the tflite-micro package: outputs, arena, operators."""
-    from . import data, flow, report, tflm_host
+    from . import data, report, tflm_host
     from .engines import tflm
+    from .samples import accuracy, device_inputs
 
     planned = tflm.plan(model.graph, model.bytes)
     arrays = data.input_arrays(inputs, model.graph.input_names)
     labels = data.labels_of(inputs, model.graph.input_names)
-    found = tflm_host.run(planned, model.bytes, flow.device_inputs(model.graph, arrays))
+    found = tflm_host.run(planned, model.bytes, device_inputs(model.graph, arrays))
     data.save_arrays(results, found.outputs)
     summary: dict[str, Any] = {
         "board": "host",
@@ -200,7 +201,7 @@ def run_on_host(model: Model, inputs: Path, results: Path, as_json: bool) -> Non
         "arena_head_bytes": found.arena.head,
     }
     if labels is not None:
-        summary["accuracy"] = flow.accuracy(model.graph, found.outputs, labels)
+        summary["accuracy"] = accuracy(model.graph, found.outputs, labels)
         right = round(summary["accuracy"] * len(labels))
         summary["right"] = f"{right} of {len(labels)}"
     operators = {o.name: o.version for o in planned.operators}

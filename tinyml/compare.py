@@ -11,12 +11,14 @@ import numpy as np
 
 from . import flow, tflm_host
 from .board import Board
+from .device import infer
 from .engines import tflm
 from .errors import InputError
 from .flow import Built, Model, Tell
 from .graph import Array, Graph
 from .plan import Plan
 from .results import Run
+from .samples import device_inputs
 from .sizes import FLASH_PARTS, RAM_PARTS
 from .tflm_build import Options
 
@@ -105,7 +107,7 @@ def compare(
     if len(engines) < 2 or len(set(engines)) < len(engines):
         raise InputError("compare needs two different engines", hint="--engines aot,tflm")
     raw = random_inputs(model.graph, samples) if inputs is None else inputs
-    raw = flow.device_inputs(model.graph, raw)
+    raw = device_inputs(model.graph, raw)
     sides = []
     for engine in engines:
         tell(f"engine {engine}")
@@ -158,7 +160,7 @@ def _measured(
     count: int,
 ) -> Side:
     run = flow.bench(built, output / f"{engine}-results", count=count, probe=probe)
-    outputs = flow.infer(built, inputs, probe=probe)
+    outputs = infer(built, inputs, probe=probe)
     plan = built.plan
     parts = {}
     if isinstance(plan, tflm.Plan):

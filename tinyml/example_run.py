@@ -10,6 +10,7 @@ from pathlib import Path
 from . import flow, tflm_host
 from .board import load_board
 from .clean import printable
+from .device import default_probe, infer
 from .engines import tflm
 from .errors import ProbeError, RunError
 from .example import Golden
@@ -18,6 +19,7 @@ from .graph import Array
 from .link import Log
 from .ports import Port, open_port, read_some
 from .probes import Options, open_probe
+from .samples import device_inputs
 
 _PATIENCE_S = 120.0
 _LINE = 200
@@ -28,7 +30,7 @@ def golden(model: Model, inputs: Mapping[str, Array], engine: str) -> Golden:
 
     With the engine aot those are our own C's, with tflm the tflite-micro package's.
     """
-    given = {n: a[:1] for n, a in flow.device_inputs(model.graph, inputs).items()}
+    given = {n: a[:1] for n, a in device_inputs(model.graph, inputs).items()}
     if engine == "tflm":
         planned = tflm.plan(model.graph, model.bytes)
         outputs = dict(tflm_host.run(planned, model.bytes, given).outputs)
@@ -36,7 +38,7 @@ def golden(model: Model, inputs: Mapping[str, Array], engine: str) -> Golden:
         with tempfile.TemporaryDirectory(prefix="tinyml-") as name:
             folder = Path(name) / "host"
             built = flow.build(model, load_board("host"), folder, prefix="net")
-            outputs = flow.infer(built, given)
+            outputs = infer(built, given)
     return Golden(
         {n: a.reshape(-1) for n, a in given.items()}, {n: a.reshape(-1) for n, a in outputs.items()}
     )
@@ -55,7 +57,7 @@ def run(
     RunError where it stops before its end.
     """
     board = built.board
-    name = probe or flow.default_probe(board)
+    name = probe or default_probe(board)
     if port is not None and (probe is None or name in ("qemu", "host")):
         with open_port(port, board.console.baud if board.console else 115200) as line:
             return _listen(line, say)

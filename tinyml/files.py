@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from .errors import InputError, TinymlError
@@ -37,6 +39,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace `path` by a file with `content`, also when the process is ended on the way."""
     with whole_file(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Text that people can read, of the same bytes for the same value."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def check_replaceable(folder: Path, mark: str | None) -> None:
@@ -87,6 +95,11 @@ def new_folder(base: Path, name: str) -> Path:
             folder.mkdir()
             return folder
     raise TinymlError(f"{base / name} and {_TRIES} others exist", hint="remove old results")
+
+
+def results_folder(base: Path, name: str) -> Path:
+    """A new folder in `base` named after a build and the time, for one run alone."""
+    return new_folder(base, f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def _replace(work: Path, folder: Path, mark: str | None) -> None:

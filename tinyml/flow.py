@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
-
-import numpy as np
 
 from . import build as compiler
 from . import data, emit, example, mlperf, tflite, tflm_build, wire
 from .board import Board
 from .build import Image, Sources
+from .device import infer, infer_all, open_device
 from .engines import aot, tflm
-from .errors import ProbeError
-from .files import new_folder, whole_folder
-from .graph import Array, Graph, Tensor
-from .link import Log
+from .files import whole_folder, write_json
+from .graph import Graph
 from .paths import FIRMWARE
 from .plan import Plan, streamed, with_weights_in_ram, without_room
-from .ports import open_port
-from .probes import Counting, Options, open_probe
+from .probes import Options
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
-from .run import connect
-from .session import Progress, Session
+from .samples import accuracy
+from .session import Progress
 from .summary import summarise
 
 _FLASH_FOR_THE_REST = 32768
@@ -190,7 +183,7 @@ def build(
         )
         if isinstance(plan, tflm.Plan):
             tflm_build.finish(image, plan)
-        _write_json(work / MARK, {"app": app, **image.to_json()})
+        write_json(work / MARK, {"app": app, **image.to_json()})
         shutil.rmtree(work / "obj", ignore_errors=True)
     return Built(output, model, plan, _moved(image, output))
 
@@ -233,12 +226,7 @@ def write_sources(
 def write_facts(model: Model, plan: Plan | tflm.Plan, folder: Path) -> None:
     """The model itself, and its plan to read."""
     (folder / "model.tflite").write_bytes(model.bytes)
-    _write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
-
-
-def _write_json(path: Path, value: object) -> None:
-    text = json.dumps(value, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
 
 
 def _moved(image: Image, folder: Path) -> Image:
@@ -247,127 +235,6 @@ def _moved(image: Image, folder: Path) -> Image:
 
     elf = folder / image.elf.name
     return replace(image, elf=elf, bin=there(image.bin), hex=there(image.hex), map=there(image.map))
-
-
-@dataclass(frozen=True)
-class Device:
-    """An open session and the unit its counts are in; `details` is what is known of the probe."""
-
-    session: Session
-    counting: Counting
-    probe: str
-    details: str
-
-
-@contextmanager
-def device(
-    built: Built,
-    log: Path | None = None,
-    *,
-    probe: str | None = None,
-    port: str | None = None,
-    options: Options | None = None,
-) -> Iterator[Device]:
-    """Flash an image and talk to it: through a probe, or through `port` to a board that runs it.
-
-    With both, the probe flashes a board whose console is at `port`.
-    """
-    board = built.board
-    name = probe or default_probe(board)
-    emulated = name in ("qemu", "host")
-    with Log(log) as raw:
-        if port is not None and (probe is None or emulated):
-            baud = board.console.baud if board.console else 115200
-            with open_port(port, baud) as line:
-                session = connect(line, raw, board=board.name, model_hash=built.model.hash)
-                yield Device(session, Counting("cycles"), "port", "")
-            return
-        more = {} if port is None else {"port": port}
-        with open_probe(name, board, {**(options or {}), **more}) as opened:
-            missing = opened.check()
-            if missing:
-                raise ProbeError(missing)
-            opened.flash(built.image.elf)
-            opened.reset()
-            session = connect(
-                opened.console(),
-                raw,
-                board=board.name,
-                model_hash=built.model.hash,
-                diagnose=opened.diagnose,
-                flashed=not emulated,
-            )
-            counting = opened.counting(session.boot.counter_hz)
-            yield Device(session, counting, name, opened.summary())
-
-
-def default_probe(board: Board) -> str:
-    """The emulator where a board has one, since it is always there; else the board's probe."""
-    return "qemu" if board.emulator is not None else board.probe.default
-
-
-def infer(
-    built: Built,
-    inputs: Mapping[str, Array],
-    log: Path | None = None,
-    *,
-    probe: str | None = None,
-    port: str | None = None,
-    options: Options | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Array]:
-    """Outputs by name, shape (N, *output shape), for inputs of shape (N, *input shape)."""
-    # An emulator that does not count is several times faster, and the outputs are the same.
-    if (probe or default_probe(built.board)) == "qemu":
-        options = {"icount": "off", **(options or {})}
-    with device(built, log, probe=probe, port=port, options=options) as opened:
-        return _infer(built, opened.session, inputs, progress)
-
-
-def _infer(
-    built: Built, session: Session, inputs: Mapping[str, Array], progress: Progress | None
-) -> dict[str, Array]:
-    """One sample after the other; over restarts where no state is lost by them.
-
-    The first finds fresh state: firmware makes an inference of its own at boot.
-    """
-    session.reset_model()
-    graph = built.model.graph
-    raw = device_inputs(graph, inputs)
-    samples = len(next(iter(raw.values())))
-    columns: dict[str, list[Array]] = {name: [] for name in graph.output_names}
-    resume = isinstance(built.plan, Plan) and not built.plan.states
-    for i in range(samples):
-        found = session.infer({n: a[i] for n, a in raw.items()}, resume=resume)
-        for name in columns:
-            columns[name].append(found.outputs[name])
-        if progress:
-            progress(i + 1, samples)
-    tensors = dict(zip(graph.output_names, graph.outputs, strict=True))
-    shapes = {n: graph.tensors[t].sample_shape for n, t in tensors.items()}
-    return {n: np.stack(c).reshape(samples, *shapes[n]) for n, c in columns.items()}
-
-
-def device_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Inputs as the model's types: floats are quantised with each input's scale."""
-    tensors = dict(zip(graph.input_names, (graph.tensors[n] for n in graph.inputs), strict=True))
-    return data.device_arrays(inputs, {n: _form(t) for n, t in tensors.items()})
-
-
-def _form(tensor: Tensor) -> data.Form:
-    quant = None if tensor.quant is None else (tensor.scale, tensor.zero_point)
-    return data.Form(tensor.sample_shape, tensor.dtype, quant)
-
-
-def accuracy(graph: Graph, outputs: Mapping[str, Array], labels: Array) -> float:
-    """Share of right classes by the first output."""
-    tensor = graph.tensors[graph.outputs[0]]
-    values = outputs[graph.output_names[0]]
-    if tensor.dtype == np.int32:  # classes already
-        return float(np.mean(values.reshape(-1) == labels))
-    if tensor.count == 1 and tensor.quant is not None:
-        values = data.to_real(values, tensor.scale, tensor.zero_point)
-    return data.accuracy(values, labels)
 
 
 def bench(
@@ -393,12 +260,12 @@ def bench(
     results.mkdir(parents=True, exist_ok=True)
     outputs = None
     log = results / "serial.log"
-    with device(built, log, probe=probe, port=port, options=options) as opened:
+    with open_device(built, log, probe=probe, port=port, options=options) as opened:
         session = opened.session
         measured = session.bench(count, per_layer=True, warmup=warmup, progress=progress)
         memory = session.memory()
         if labelled is not None and opened.probe != "qemu":
-            outputs = _infer(built, session, labelled[0], progress)
+            outputs = infer_all(built, session, labelled[0], progress)
         run = summarise(
             session,
             measured,
@@ -420,11 +287,6 @@ def bench(
     run.save(results / "run.json")
     write_manifest(results, run, built.image.sha256)
     return run
-
-
-def results_folder(base: Path, built: Built) -> Path:
-    """A new folder below `base` named after the build and the time, for this run alone."""
-    return new_folder(base, f"{built.folder.name}-{datetime.now():%Y%m%d-%H%M%S}")
 
 
 def _fits(flash: int, ram: int, board: Board) -> bool:

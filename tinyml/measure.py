@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import flow
 from .board import Board
+from .device import Device, default_probe, open_device
 from .energy import EnergyResult, Stretch, cut, skip, summarise
 from .errors import InputError
-from .flow import Built, Device
+from .flow import Built
 from .graph import Array
 from .meters import Meter, MeterError, Samples
 from .session import Progress
@@ -119,14 +119,14 @@ def measure_energy(
     seeded random ones. `results` gets serial.log as received, and energy.json last. InputError for
     an emulator, MeterError for the instrument.
     """
-    name = probe or flow.default_probe(built.board)
+    name = probe or default_probe(built.board)
     if port is None and name in ("qemu", "host"):
         raise _no_board(name)
     _check_supply(built.board, meter)
     results.mkdir(parents=True, exist_ok=True)
     with (
         meter,
-        flow.device(built, results / "serial.log", probe=probe, port=port) as device,
+        open_device(built, results / "serial.log", probe=probe, port=port) as device,
     ):
         if device.counting.emulated:
             raise _no_board(name)

@@ -11,9 +11,9 @@ import numpy as np
 
 from . import reference, tflite
 from .clean import printable, unique
-from .flow import accuracy, device_inputs
 from .graph import Array, Graph, Node, Tensor
 from .ops import OPS
+from .samples import accuracy, device_inputs
 
 SAMPLES = 32
 _AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}

@@ -15,8 +15,11 @@ from rich.console import Console
 
 from tinyml import data, flow, reference, report
 from tinyml.board import load_board
+from tinyml.device import infer
 from tinyml.errors import TinymlError
+from tinyml.files import results_folder
 from tinyml.project import load_project
+from tinyml.samples import accuracy, device_inputs
 
 
 def tell(text: str) -> None:
@@ -29,7 +32,7 @@ def main(folder: Path, board_name: str) -> None:
     model = flow.load_model(project.model, calibration=project.calibration, tell=tell)
     names = model.graph.input_names
     inputs, labels = data.labelled_set(project.test, names)
-    int8 = flow.device_inputs(model.graph, inputs)
+    int8 = device_inputs(model.graph, inputs)
 
     board, host = load_board(board_name), load_board("host")
     home = folder / "build"
@@ -49,10 +52,10 @@ def main(folder: Path, board_name: str) -> None:
         sanitize=True,
         tell=tell,
     )
-    results = flow.results_folder(folder / "results", built)
+    results = results_folder(folder / "results", built.folder.name)
     tell(f"running {len(labels)} test images on this computer and on emulated {board.name}")
     litert = reference.litert(model.bytes, model.graph, int8)
-    here = flow.infer(on_host, int8)
+    here = infer(on_host, int8)
     run = flow.bench(built, results, test=project.test)
     there = np.load(results / "outputs.npz")
 
@@ -60,8 +63,8 @@ def main(folder: Path, board_name: str) -> None:
     same = all(np.array_equal(here[n], there[n]) for n in here)
     rows = {
         "Keras, float32, this computer": f"{keras:.2%}",
-        "LiteRT, int8, this computer": f"{flow.accuracy(model.graph, litert, labels):.2%}",
-        "tinyml, int8, this computer": f"{flow.accuracy(model.graph, here, labels):.2%}",
+        "LiteRT, int8, this computer": f"{accuracy(model.graph, litert, labels):.2%}",
+        "tinyml, int8, this computer": f"{accuracy(model.graph, here, labels):.2%}",
         f"tinyml, int8, {board.name} (emulated)": f"{run.accuracy:.2%}",
         "outputs of the last two": "equal, bit for bit" if same else "DIFFERENT",
     }
