@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tinyml import energy
 from tinyml.energy import cut
 from tinyml.errors import InputError
-from tinyml.meters import METERS, MeterError, ina, joulescope, open_meter
+from tinyml.meters import METERS, MeterError, _ina_lines, ina, joulescope, open_meter
 
 from .emulators.pseudo import PtyInstrument
 from .emulators.waveform import steps
@@ -34,7 +34,7 @@ from .emulators.waveform import steps
     ],
 )
 def test_shunt_registers(chip, shunt, volts):
-    assert ina.CHIPS[chip].shunt(shunt) == pytest.approx(volts)
+    assert _ina_lines.CHIPS[chip].shunt(shunt) == pytest.approx(volts)
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,35 @@ def test_shunt_registers(chip, shunt, volts):
     [("219", 0x5D98, 11.98), ("226", 0x2570, 11.98), ("228", 0x0EFFF0, 11.99980)],
 )
 def test_bus_registers(chip, bus, volts):
-    assert ina.CHIPS[chip].bus(bus) == pytest.approx(volts, abs=2e-3)
+    assert _ina_lines.CHIPS[chip].bus(bus) == pytest.approx(volts, abs=2e-3)
 
 
 def test_the_energy_register():
-    assert ina.ina228_energy(1000, 1e-6) == pytest.approx(16 * 3.2 * 1e-3)
+    assert _ina_lines.ina228_energy(1000, 1e-6) == pytest.approx(16 * 3.2 * 1e-3)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=60) | st.from_regex(ina._LINE).map(lambda b: b[:60]))
+@given(st.binary(max_size=60) | st.from_regex(_ina_lines._READING).map(lambda b: b[:60]))
 def test_any_line_is_a_reading_or_nothing(line):
-    found = ina.parse(line)
+    found = _ina_lines.parse(line)
     if found is not None:
-        chip = ina.CHIPS[found.chip]
+        chip = _ina_lines.CHIPS[found.chip]
         assert abs(chip.shunt(found.shunt)) < 1 and 0 <= chip.bus(found.bus) < 210
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.binary(max_size=60)
+    | st.from_regex(_ina_lines._READER).map(lambda b: b[:80])
+    | st.from_regex(_ina_lines._FAULT).map(lambda b: b[:60])
+)
+def test_any_line_is_from_a_reader_or_nothing(line):
+    found = _ina_lines.parse_other(line)
+    if isinstance(found, _ina_lines.Reader):
+        took = _ina_lines.CHIPS[found.chip].conversion(found.config)
+        assert 0 < took.shunt < took.whole < 20 and found.rate > 0
+    elif found is not None:
+        assert found.error.message.isprintable() and len(found.error.message) < 200
 
 
 OHMS, VOLTS = 0.1, 3.3
@@ -98,6 +113,12 @@ def ina_record(reader, count):
         return blocks, meter.describe()
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """The reader here is a program that does not say who it is."""
+    monkeypatch.setattr(ina, "_ANSWER_SECONDS", 0.05)
+
+
 def test_an_ina_reader_gives_the_right_joules():
     blocks, about = ina_record(Reader(ina226_lines()), len(WAVE.current))
     (window,) = [s for s in cut(blocks) if s.high]
@@ -128,7 +149,7 @@ def test_an_ina_reader_that_is_none_or_restarts(monkeypatch):
         ina_record(Reader(ina226_lines(), unplug_after=5000), 1 << 30)
 
 
-@pytest.mark.parametrize("key", ["port", "shunt", "rate"])
+@pytest.mark.parametrize("key", ["port", "shunt"])
 def test_an_ina_needs_its_options(key):
     given_ = {"port": "/dev/null", "shunt": "0.1", "rate": "100"}
     del given_[key]
@@ -326,5 +347,5 @@ def test_the_page_names_every_meter_with_its_options_and_every_reason():
 
 def test_the_line_of_the_page_is_a_reading():
     (line,) = [x.strip() for x in DOCS.read_text().splitlines() if x.startswith("    ina 226")]
-    found = ina.parse(line.encode())
-    assert found == ina.Reading("226", 41, True, 0x0A5C, 0x0A50)
+    found = _ina_lines.parse(line.encode())
+    assert found == _ina_lines.Reading("226", 41, True, 0x0A5C, 0x0A50)

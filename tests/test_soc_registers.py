@@ -121,7 +121,7 @@ def test_each_port_of_an_stm32_has_its_clock_and_address(board: Board) -> None:
     assert board.console and board.console.tx and board.console.rx and board.trigger
     modes = registers.used(board).registers["GPIO_MODER"]
     named = set()
-    for pin in (board.console.tx, board.console.rx, board.trigger):
+    for pin in (board.console.tx, board.console.rx, board.trigger, *registers.bus_pins(board)):
         assert enable.fields[f"GPIO{pin.name[1]}EN"] == (pin.port, 1)
         named.add(f"GPIO{pin.name[1]}")
     assert {described[a].name.split(".")[0] for a in modes} == named

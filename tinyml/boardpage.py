@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .board import Board, FlashReads, Region, list_boards
+from .board import Board, FlashReads, I2c, Region, list_boards
 from .paths import ROOT
 
 PAGE = ROOT / "docs" / "BOARDS.md"
@@ -49,6 +49,8 @@ in, the oscillator bypassed) or `internal` |
 its pins and their alternate function's number, and where it comes out |
 | `[trigger]` `pin`, `led` | high while inference runs; the level at which an LED on it is lit, \
 `high` or `low`, where it drives one: `tinyml energy` then marks its result `led` |
+| `[i2c]` `sda`, `scl`, `source` | pins of an I2C bus, for an INA219, INA226 or INA228 \
+(docs/METERS.md); `base` instead of pins: a register that drives both lines |
 | `[power]` `supply_v`, `active_ma`, `source` | for energy estimates; no figure without its source |
 | `[probe]` `default`, `[probe.NAME]` | the flasher, and options of each flasher |
 | `[emulator]` `machine`, `serial_index`, `counter_hz` | QEMU's machine |
@@ -121,6 +123,8 @@ def _section(board: Board) -> Iterator[str]:
     if board.console:
         yield f"- Console: {_console(board)}"
     yield f"- Trigger: {_trigger(board)}"
+    if board.i2c:
+        yield f"- I2C: {_i2c(board.i2c)}"
     yield f"- Power: {_power(board)}"
     yield f"- Flashers: {', '.join(_flashers(board))}"
     if board.emulator:
@@ -169,6 +173,12 @@ def _trigger(board: Board) -> str:
         return "none"
     led = f", drives an LED that is lit while it is {board.trigger_led}"
     return board.trigger.name + (led if board.trigger_led else "")
+
+
+def _i2c(i2c: I2c) -> str:
+    if i2c.sda is None or i2c.scl is None:
+        return f"a register at 0x{i2c.base:08X} that drives both lines; {i2c.source}"
+    return f"{i2c.sda.name} SDA, {i2c.scl.name} SCL; {i2c.source}"
 
 
 def _power(board: Board) -> str:

@@ -89,8 +89,11 @@ def flash(
     facts: dict[str, object] = {"board": firmware.board.name, "image": str(firmware.elf)}
     facts["probe"] = done.probe
     if done.answer is not None:
-        facts |= {"model": done.answer.model, "model_hash": done.answer.hash}
-        facts |= {"clock_hz": done.answer.clock_hz, "clock": done.answer.clock}
+        if firmware.app == "ina-reader":
+            facts |= {"runs": done.answer.model, "clock": done.answer.clock}
+        else:
+            facts |= {"model": done.answer.model, "model_hash": done.answer.hash}
+            facts |= {"clock_hz": done.answer.clock_hz, "clock": done.answer.clock}
     facts["checked"] = done.answer is not None
     if as_json:
         _print_json(facts)
@@ -245,6 +248,7 @@ def account_json(ledger: Ledger, size: int, seconds: float) -> dict[str, Any]:
         "repeated": ledger.repeated,
         "damaged_lines": ledger.damaged,
         "foreign_lines": ledger.foreign,
+        "readings": ledger.readings,
         "boots": ledger.boots,
         "disconnections": ledger.cut,
         "ticks": {"median": ledger.median, "least": ledger.least, "most": ledger.most},

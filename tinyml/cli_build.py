@@ -37,6 +37,8 @@ from .cli import (
     _progress,
     _project,
     _runtime,
+    _tell,
+    _warn,
     app,
     err,
     out,
@@ -44,7 +46,7 @@ from .cli import (
 from .errors import InputError
 
 FirmwareOption = Annotated[
-    str, typer.Option("--app", help="bench, example, mlperf or mlperf-energy.")
+    str, typer.Option("--app", help="bench, example, mlperf, mlperf-energy or ina-reader.")
 ]
 
 
@@ -80,11 +82,21 @@ def build(
     inputs: Annotated[
         Path | None, typer.Option(help="For --app example: its first sample is built in.")
     ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="For --app ina-reader: readings a second (200).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make firmware for a board: C, ELF, BIN, HEX, map and a size report."""
     from . import report
 
+    if firmware == "ina-reader":
+        if model is not None:
+            raise InputError("--app ina-reader has no model", hint="leave MODEL out")
+        _build_reader(board, output, rate, as_json)
+        return
+    if rate is not None:
+        raise InputError("--rate is for --app ina-reader")
     chosen = _runtime(model, engine, tflm, arena, custom_op)
     built = _build(
         model,
@@ -105,6 +117,30 @@ def build(
     else:
         out.print(report.sizes(built))
         out.print(f"files: {built.folder}", markup=False)
+
+
+def _build_reader(board: str | None, output: Path | None, rate: int | None, as_json: bool) -> None:
+    from . import ina_reader, report
+
+    target = _board(board)
+    folder = output or Path("build") / f"{ina_reader.APP}-{target.name}"
+    image = ina_reader.build(target, folder, rate=rate or ina_reader.RATE, tell=_tell)
+    if target.trigger_led and target.trigger:
+        _warn(
+            (
+                f"{target.trigger.name} of {target.name}, its trigger input, has an LED on it, "
+                "which the measured board then drives and pays for",
+            )
+        )
+    if as_json:
+        _print_json({"folder": str(folder), **image.to_json()})
+        return
+    pins = {"trigger": target.trigger.name if target.trigger else "none"}
+    if target.i2c and target.i2c.sda and target.i2c.scl:
+        pins |= {"SDA": target.i2c.sda.name, "SCL": target.i2c.scl.name}
+    size = {"flash": f"{image.sizes.flash_total} bytes"} if image.sizes else {}
+    out.print(report.key_values(f"INA reader on {target.title}", {**pins, **size}))
+    out.print(f"files: {folder}", markup=False)
 
 
 @app.command()

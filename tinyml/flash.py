@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from .board import Board, load_board
 from .clean import printable
 from .errors import InputError, ProbeError, RunError
 from .link import Log
+from .ports import read_some
 from .probes import Options, Probe, open_probe
 from .run import connect
 
-APPS = ("bench", "mlperf", "mlperf-energy", "example")
+APPS = ("bench", "mlperf", "mlperf-energy", "example", "ina-reader")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,11 @@ def load_firmware(folder: Path, board: str | None = None) -> Firmware:
     `board` names a board file that is not one of tinyml's own.
     """
     about = _read(folder, "build.json")
-    plan = _read(folder, "plan.json")
+    app = str(about.get("app", "bench"))
+    plan = {"model_hash": ""} if app == "ina-reader" else _read(folder, "plan.json")
     try:
         name, file, wanted = (str(about[key]) for key in ("board", "elf", "sha256"))
         model_hash = str(plan["model_hash"])
-        app = str(about.get("app", "bench"))
     except KeyError as error:
         raise InputError(f"{folder}: build.json or plan.json lacks {error}", hint=_AGAIN) from error
     found = load_board(board or name)
@@ -121,7 +123,8 @@ def flash(
             return Flashed(opened.summary(), None)
         opened.reset()
         with Log(log) as raw:
-            ask = _bench_answer if firmware.app == "bench" else _mlperf_answer
+            asks = {"bench": _bench_answer, "ina-reader": _reader_answer}
+            ask = asks.get(firmware.app, _mlperf_answer)
             return Flashed(opened.summary(), ask(firmware, opened, raw, patience))
 
 
@@ -163,3 +166,28 @@ def _mlperf_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) 
         int(hz) if hz.isdecimal() else 0,
         more.get("clock", ""),
     )
+
+
+def _reader_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) -> Answer:
+    """A reader says who it is, or why the chip does not answer: the firmware runs in both cases."""
+    from .meters._ina_lines import Fault, Reader, parse_other
+
+    port = probe.console()
+    port.write(b"?")
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        log.add(read_some(port))
+        while (line := log.take()) is not None:
+            found = parse_other(line.data)
+            if isinstance(found, Fault):
+                return Answer(f"INA reader: {found.error.message}", "", 0, "")
+            if isinstance(found, Reader) and found.board != firmware.board.name:
+                raise RunError(
+                    f"wrong port: at it answers a reader on {printable(found.board, 60)}, not on "
+                    f"the {firmware.board.name} that was flashed",
+                    hint="--port names the port of the flashed board; `tinyml ports` lists them",
+                )
+            if isinstance(found, Reader):
+                text = f"reader of an INA{found.chip}, {found.rate} readings a second"
+                return Answer(text, "", 0, found.clock)
+    raise RunError(f"the INA reader says nothing for {patience:g} s", hint=probe.diagnose())

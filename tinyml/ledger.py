@@ -82,6 +82,7 @@ class Ledger:
         self.repeated = 0  # the same inference once more, asked for again
         self.damaged = 0  # lines of the protocol that are not whole
         self.foreign = 0  # other lines
+        self.readings = 0  # of an INA reader, which is no device under test
         self.boots = 0
         self.cut = 0  # times that the connection itself was gone
         self.gaps: list[Gap] = []

@@ -12,6 +12,7 @@ from . import wire
 from .errors import PortError, RunError, TinymlError
 from .ledger import Ledger, records
 from .link import Log, log_lines
+from .meters._ina_lines import Reader, parse, parse_other
 from .ports import Port, open_port, read_some
 from .run import connect
 
@@ -73,6 +74,10 @@ def _listen(port: Port, log: Log, ledger: Ledger, reconnect: bool) -> Port | Non
     if data:
         log.add(data)
     while (line := log.take()) is not None:
+        if line.data.startswith(b"ina "):
+            if _hear_reader(ledger, line.data, line.seconds) == 1:
+                _ask_reader(port)
+            continue
         for item in records(line.data):
             ledger.add(item, line.seconds)
     return port
@@ -93,6 +98,29 @@ def _say_hello(port: Port) -> None:
 
     with contextlib.suppress(serial.SerialException, OSError):  # the next read says why
         port.write(b"\n" + wire.encode(wire.Hello(random.randrange(1, 1 << 16))))
+
+
+def _hear_reader(ledger: Ledger, line: bytes, seconds: float) -> int:
+    """Take a line of an INA reader; how many readings there have been."""
+    other = parse_other(line)
+    if parse(line) is not None:
+        ledger.readings += 1
+    elif isinstance(other, Reader):
+        text = f"reader on {other.board}: INA{other.chip}, {other.rate} readings a second"
+        ledger.note(seconds, text)
+    elif other is not None:
+        ledger.note(seconds, other.error.message)
+    else:
+        ledger.damaged += 1
+    return ledger.readings
+
+
+def _ask_reader(port: Port) -> None:
+    """Who it is that sends readings."""
+    import serial
+
+    with contextlib.suppress(serial.SerialException, OSError):
+        port.write(b"?")
 
 
 def drive(
@@ -117,6 +145,9 @@ def replay(path: Path) -> tuple[Ledger, int, float]:
     ledger, size, seconds = Ledger(), 0, 0.0
     for line in log_lines(path):
         size, seconds = size + len(line.data), line.seconds
+        if line.data.startswith(b"ina "):
+            _hear_reader(ledger, line.data, seconds)
+            continue
         for item in records(line.data):
             ledger.add(item, seconds)
     ledger.close()
@@ -130,9 +161,11 @@ def identify(name: str, baud: int = 115200) -> str:
     except TinymlError as error:
         return error.message
     try:
-        boot = connect(port, Log(), attempts=1, patience=5.0).boot
+        log = Log()
+        boot = connect(port, log, attempts=1, patience=5.0).boot
     except RunError as error:
-        return error.message
+        reading = next(filter(None, (parse(line.data) for line in log.lines)), None)
+        return f"tinyml's reader of an INA{reading.chip}" if reading else error.message
     finally:
         port.close()
     return f"tinyml firmware: model {boot.model} ({boot.hash}) for board {boot.board}"

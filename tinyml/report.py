@@ -261,7 +261,8 @@ def ports(rows: Sequence[PortInfo]) -> RenderableType:
 def account(ledger: Ledger, where: str, size: int, seconds: float) -> RenderableType:
     """What a board has said so far: inferences received and lost, and how the line did."""
     boot = ledger.boot
-    who = f"{boot.model} on {boot.board}, {boot.engine}" if boot else "nobody has said who it is"
+    who = "a reader of an INA" if ledger.readings else "nobody has said who it is"
+    who = f"{boot.model} on {boot.board}, {boot.engine}" if boot else who
     table = _table(f"{where}: {who}", "what", "figure", right=("figure",))
     rows: list[tuple[str, object]] = [("inferences received", number(ledger.received))]
     if ledger.asked:
@@ -273,6 +274,8 @@ def account(ledger: Ledger, where: str, size: int, seconds: float) -> Renderable
         rows += [("least to most", spread)]
     if ledger.layers:
         rows.append(("steps timed", len(ledger.layers)))
+    if ledger.readings:
+        rows.append(("readings of an INA", number(ledger.readings)))
     if ledger.memory is not None:
         m = ledger.memory
         rows.append(("stack peak", f"{number(m.stack_peak)} of {number(m.stack_size)}"))

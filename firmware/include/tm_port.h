@@ -15,6 +15,14 @@ void tm_console_write(const char *bytes, uint32_t count); /* returns when all ar
 int tm_console_read(void);                                /* next byte, or -1: none waiting */
 void tm_trigger_init(void);
 void tm_trigger_set(int high);
+void tm_trigger_listen(void); /* in place of tm_trigger_init(): an input, for another's trigger */
+int tm_trigger_read(void);
+
+/* soc/<family>.c, for a board with [i2c]: two open-drain lines. High is let go and pulled up. */
+enum tm_i2c_line { TM_I2C_SCL, TM_I2C_SDA };
+void tm_i2c_lines_init(void);
+void tm_i2c_line_set(enum tm_i2c_line line, int high);
+int tm_i2c_line_read(enum tm_i2c_line line);
 
 /* port/cycles.c: DWT CYCCNT where it is seen to count, else SysTick widened by its interrupt. */
 void tm_counter_init(uint32_t clock_hz);

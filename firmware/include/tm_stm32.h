@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "tm_port.h"
 #include "tm_register.h"
 
 #define GPIO(port, offset) REGISTER(STM32_GPIO_BASE + 0x400u * (port) + (offset))
 #define GPIO_MODER(port) GPIO(port, 0x00u)
 #define GPIO_OSPEEDR(port) GPIO(port, 0x08u)
 #define GPIO_PUPDR(port) GPIO(port, 0x0Cu)
+#define GPIO_IDR(port) GPIO(port, 0x10u)
 #define GPIO_BSRR(port) GPIO(port, 0x18u)
 #define GPIO_AFRL(port) GPIO(port, 0x20u)
 #define GPIO_AFRH(port) GPIO(port, 0x24u)
@@ -68,6 +70,58 @@ static inline void stm32_trigger_init(void)
     stm32_set_bits(&GPIO_MODER(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 1); /* output */
 #endif
 }
+
+void tm_trigger_listen(void)
+{
+#ifdef TM_TRIGGER_BIT
+    stm32_gpio_clock(TM_TRIGGER_PORT);
+    stm32_set_bits(&GPIO_PUPDR(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 2); /* pull-down */
+    stm32_set_bits(&GPIO_MODER(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 0); /* input */
+#endif
+}
+
+int tm_trigger_read(void)
+{
+#ifdef TM_TRIGGER_BIT
+    return (int)(GPIO_IDR(TM_TRIGGER_PORT) >> TM_TRIGGER_BIT & 1u);
+#else
+    return 0;
+#endif
+}
+
+#ifdef TM_I2C_SDA_BIT
+/* The output is low from the start: as an output the pin pulls the line down, as an input it lets
+ * go of it. */
+static inline void stm32_i2c_line_init(uint32_t port, uint32_t bit)
+{
+    stm32_gpio_clock(port);
+    GPIO_BSRR(port) = 1u << (bit + 16u);
+    stm32_set_bits(&GPIO_PUPDR(port), 2u * bit, 2, 1);
+    stm32_set_bits(&GPIO_MODER(port), 2u * bit, 2, 0);
+}
+
+void tm_i2c_lines_init(void)
+{
+    stm32_i2c_line_init(TM_I2C_SCL_PORT, TM_I2C_SCL_BIT);
+    stm32_i2c_line_init(TM_I2C_SDA_PORT, TM_I2C_SDA_BIT);
+}
+
+void tm_i2c_line_set(enum tm_i2c_line line, int high)
+{
+    uint32_t mode = high ? 0u : 1u;
+    if (line == TM_I2C_SCL) {
+        stm32_set_bits(&GPIO_MODER(TM_I2C_SCL_PORT), 2u * TM_I2C_SCL_BIT, 2, mode);
+    } else {
+        stm32_set_bits(&GPIO_MODER(TM_I2C_SDA_PORT), 2u * TM_I2C_SDA_BIT, 2, mode);
+    }
+}
+
+int tm_i2c_line_read(enum tm_i2c_line line)
+{
+    return (int)(line == TM_I2C_SCL ? GPIO_IDR(TM_I2C_SCL_PORT) >> TM_I2C_SCL_BIT & 1u
+                                    : GPIO_IDR(TM_I2C_SDA_PORT) >> TM_I2C_SDA_BIT & 1u);
+}
+#endif
 
 #ifndef STM32_OLD_USART
 #define USART_CR1 REGISTER(TM_CONSOLE_BASE + 0x00u)

@@ -109,6 +109,15 @@ void tm_trigger_set(int high)
     (void)high;
 }
 
+void tm_trigger_listen(void)
+{
+}
+
+int tm_trigger_read(void)
+{
+    return 0;
+}
+
 void tm_counter_init(uint32_t clock_hz)
 {
     (void)clock_hz;

@@ -21,6 +21,9 @@
 #if defined(TM_TRIGGER_PORT) && TM_TRIGGER_PORT != 7
 #error "imxrt1062: the trigger is a pin of GPIO7"
 #endif
+#if defined(TM_I2C_SDA_PORT) && (TM_I2C_SDA_PORT != 1 || TM_I2C_SCL_PORT != 1)
+#error "imxrt1062: the I2C bus is on pins of GPIO1"
+#endif
 
 #define CCM_CACRR REGISTER(0x400FC010u)
 #define CCM_CBCDR REGISTER(0x400FC014u)
@@ -35,14 +38,22 @@
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_02 REGISTER(0x401F80C4u)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_03 REGISTER(0x401F80C8u)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_B(bit) REGISTER(0x401F813Cu + 4u * (bit)) /* B0_00..B1_15 */
+#define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B(pin) REGISTER(0x401F80BCu + 4u * (pin)) /* GPIO1 */
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B(pin) REGISTER(0x401F82ACu + 4u * (pin))
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_B(bit) REGISTER(0x401F832Cu + 4u * (bit))
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03 REGISTER(0x401F82B8u)
 #define IOMUXC_LPUART6_RX_SELECT_INPUT REGISTER(0x401F8550u)
+#define IOMUXC_GPR_GPR26 REGISTER(0x400AC068u)
 #define IOMUXC_GPR_GPR27 REGISTER(0x400AC06Cu)
 #define LPUART_BAUD REGISTER(TM_CONSOLE_BASE + 0x10u)
 #define LPUART_STAT REGISTER(TM_CONSOLE_BASE + 0x14u)
 #define LPUART_CTRL REGISTER(TM_CONSOLE_BASE + 0x18u)
 #define LPUART_DATA REGISTER(TM_CONSOLE_BASE + 0x1Cu)
+#define GPIO1_GDIR REGISTER(0x401B8004u)
+#define GPIO1_PSR REGISTER(0x401B8008u)
+#define GPIO1_DR_CLEAR REGISTER(0x401B8088u)
 #define GPIO_GDIR REGISTER(0x42004004u)
+#define GPIO_PSR REGISTER(0x42004008u)
 #define GPIO_DR_SET REGISTER(0x42004084u)
 #define GPIO_DR_CLEAR REGISTER(0x42004088u)
 
@@ -72,6 +83,15 @@
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_02_MUX_MODE_LPUART6_TX (2u << 0)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B0_03_MUX_MODE_LPUART6_RX (2u << 0)
 #define IOMUXC_SW_MUX_CTL_PAD_GPIO_B_MUX_MODE_GPIO (5u << 0)
+#define IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B_MUX_MODE_GPIO (5u << 0)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_DSE_R0_6 (6u << 3)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PKE (1u << 12)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PUE (1u << 13)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PUS_22K_UP (3u << 14)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_HYS (1u << 16)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PKE (1u << 12)
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PUE (1u << 13) /* PUS 0: 100 kohm down */
+#define IOMUXC_SW_PAD_CTL_PAD_GPIO_B_HYS (1u << 16)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PKE (1u << 12)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PUE (1u << 13)
 #define IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PUS_22K_UP (3u << 14)
@@ -303,3 +323,59 @@ void tm_trigger_set(int high)
     (void)high;
 #endif
 }
+
+void tm_trigger_listen(void)
+{
+#ifdef TM_TRIGGER_BIT
+    IOMUXC_SW_MUX_CTL_PAD_GPIO_B(TM_TRIGGER_BIT) = IOMUXC_SW_MUX_CTL_PAD_GPIO_B_MUX_MODE_GPIO;
+    IOMUXC_SW_PAD_CTL_PAD_GPIO_B(TM_TRIGGER_BIT) = IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PKE |
+                                                   IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PUE |
+                                                   IOMUXC_SW_PAD_CTL_PAD_GPIO_B_HYS;
+    IOMUXC_GPR_GPR27 |= 1u << TM_TRIGGER_BIT;
+    GPIO_GDIR &= ~(1u << TM_TRIGGER_BIT);
+#endif
+}
+
+int tm_trigger_read(void)
+{
+#ifdef TM_TRIGGER_BIT
+    return (int)(GPIO_PSR >> TM_TRIGGER_BIT & 1u);
+#else
+    return 0;
+#endif
+}
+
+#ifdef TM_I2C_SDA_BIT
+static void i2c_line_init(uint32_t pin)
+{
+    IOMUXC_GPR_GPR26 &= ~(1u << pin); /* the pin is GPIO1's, not GPIO6's */
+    GPIO1_GDIR &= ~(1u << pin);
+    GPIO1_DR_CLEAR = 1u << pin; /* as an output the pin pulls the line down */
+    IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B(pin) = IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B_MUX_MODE_GPIO;
+    IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B(pin) =
+        IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_DSE_R0_6 | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PKE |
+        IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PUE | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PUS_22K_UP |
+        IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_HYS;
+}
+
+void tm_i2c_lines_init(void)
+{
+    i2c_line_init(TM_I2C_SCL_BIT);
+    i2c_line_init(TM_I2C_SDA_BIT);
+}
+
+void tm_i2c_line_set(enum tm_i2c_line line, int high)
+{
+    uint32_t pin = line == TM_I2C_SCL ? 1u << TM_I2C_SCL_BIT : 1u << TM_I2C_SDA_BIT;
+    if (high) {
+        GPIO1_GDIR &= ~pin;
+    } else {
+        GPIO1_GDIR |= pin;
+    }
+}
+
+int tm_i2c_line_read(enum tm_i2c_line line)
+{
+    return (int)(GPIO1_PSR >> (line == TM_I2C_SCL ? TM_I2C_SCL_BIT : TM_I2C_SDA_BIT) & 1u);
+}
+#endif

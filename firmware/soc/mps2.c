@@ -50,3 +50,41 @@ void tm_trigger_set(int high)
 {
     (void)high; /* these boards have no trigger pin */
 }
+
+void tm_trigger_listen(void)
+{
+}
+
+int tm_trigger_read(void)
+{
+    return 0;
+}
+
+#ifdef TM_I2C_BASE
+/* Arm's SBCon: one register shows the lines, another lets go of them, a third pulls them down. */
+#define SBCON_CONTROL (*(volatile uint32_t *)(TM_I2C_BASE + 0x0u))
+#define SBCON_CONTROLS (*(volatile uint32_t *)(TM_I2C_BASE + 0x0u))
+#define SBCON_CONTROLC (*(volatile uint32_t *)(TM_I2C_BASE + 0x4u))
+#define SBCON_SCL (1u << 0)
+#define SBCON_SDA (1u << 1)
+
+void tm_i2c_lines_init(void)
+{
+    SBCON_CONTROLS = SBCON_SCL | SBCON_SDA;
+}
+
+void tm_i2c_line_set(enum tm_i2c_line line, int high)
+{
+    uint32_t bit = line == TM_I2C_SCL ? SBCON_SCL : SBCON_SDA;
+    if (high) {
+        SBCON_CONTROLS = bit;
+    } else {
+        SBCON_CONTROLC = bit;
+    }
+}
+
+int tm_i2c_line_read(enum tm_i2c_line line)
+{
+    return (SBCON_CONTROL & (line == TM_I2C_SCL ? SBCON_SCL : SBCON_SDA)) != 0;
+}
+#endif

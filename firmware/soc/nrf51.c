@@ -22,7 +22,14 @@
 
 #define GPIO_OUTSET REGISTER(0x50000508u)
 #define GPIO_OUTCLR REGISTER(0x5000050Cu)
+#define GPIO_IN REGISTER(0x50000510u)
 #define GPIO_DIRSET REGISTER(0x50000518u)
+#define GPIO_DIRCLR REGISTER(0x5000051Cu)
+#define GPIO_PIN_CNF(number) REGISTER(0x50000700u + 4u * (number))
+#define PIN_NUMBER(pin) (pin##_BIT)
+
+#define GPIO_PIN_CNF_PULL_DOWN (1u << 2)
+#define GPIO_PIN_CNF_PULL_UP (3u << 2)
 
 #define UART_ENABLED 4u
 #define CRYSTAL_TRIES 100000u
@@ -96,3 +103,52 @@ void tm_trigger_set(int high)
     (void)high;
 #endif
 }
+
+void tm_trigger_listen(void)
+{
+#ifdef TM_TRIGGER_BIT
+    GPIO_PIN_CNF(PIN_NUMBER(TM_TRIGGER)) = GPIO_PIN_CNF_PULL_DOWN; /* input, connected */
+#endif
+}
+
+int tm_trigger_read(void)
+{
+#ifdef TM_TRIGGER_BIT
+    return (int)(GPIO_IN >> TM_TRIGGER_BIT & 1u);
+#else
+    return 0;
+#endif
+}
+
+#ifdef TM_I2C_SDA_BIT
+/* The output is low from the start: as an output the pin pulls the line down, as an input it lets
+ * go of it. */
+void tm_i2c_lines_init(void)
+{
+    GPIO_OUTCLR = 1u << TM_I2C_SCL_BIT;
+    GPIO_OUTCLR = 1u << TM_I2C_SDA_BIT;
+    GPIO_PIN_CNF(PIN_NUMBER(TM_I2C_SCL)) = GPIO_PIN_CNF_PULL_UP; /* input, connected */
+    GPIO_PIN_CNF(PIN_NUMBER(TM_I2C_SDA)) = GPIO_PIN_CNF_PULL_UP;
+}
+
+void tm_i2c_line_set(enum tm_i2c_line line, int high)
+{
+    if (line == TM_I2C_SCL) {
+        if (high) {
+            GPIO_DIRCLR = 1u << TM_I2C_SCL_BIT;
+        } else {
+            GPIO_DIRSET = 1u << TM_I2C_SCL_BIT;
+        }
+    } else if (high) {
+        GPIO_DIRCLR = 1u << TM_I2C_SDA_BIT;
+    } else {
+        GPIO_DIRSET = 1u << TM_I2C_SDA_BIT;
+    }
+}
+
+int tm_i2c_line_read(enum tm_i2c_line line)
+{
+    return (int)(line == TM_I2C_SCL ? GPIO_IN >> TM_I2C_SCL_BIT & 1u
+                                    : GPIO_IN >> TM_I2C_SDA_BIT & 1u);
+}
+#endif

@@ -29,9 +29,11 @@
 #define XOSC_BASE 0x40024000u
 #define PLL_SYS_BASE 0x40028000u
 #define UART0_BASE 0x40034000u
+#define SIO_GPIO_IN REGISTER(0xD0000004u)
 #define SIO_GPIO_OUT_SET REGISTER(0xD0000014u)
 #define SIO_GPIO_OUT_CLR REGISTER(0xD0000018u)
 #define SIO_GPIO_OE_SET REGISTER(0xD0000024u)
+#define SIO_GPIO_OE_CLR REGISTER(0xD0000028u)
 #else /* RP2350 */
 #define RP2040 0
 #define CLOCKS_BASE 0x40010000u
@@ -46,9 +48,11 @@
 #define XOSC_BASE 0x40048000u
 #define PLL_SYS_BASE 0x40050000u
 #define UART0_BASE 0x40070000u
+#define SIO_GPIO_IN REGISTER(0xD0000004u)
 #define SIO_GPIO_OUT_SET REGISTER(0xD0000018u)
 #define SIO_GPIO_OUT_CLR REGISTER(0xD0000020u)
 #define SIO_GPIO_OE_SET REGISTER(0xD0000038u)
+#define SIO_GPIO_OE_CLR REGISTER(0xD0000040u)
 #define PADS_BANK0_GPIO_ISO (1u << 8)
 #endif
 
@@ -97,6 +101,7 @@
 #define PLL_SYS_PWR_VCOPD (1u << 5)
 #define IO_BANK0_GPIO_CTRL_FUNCSEL_SIO (5u << 0)
 #define IO_BANK0_GPIO_CTRL_FUNCSEL_CONSOLE (TM_CONSOLE_FUNCTION << 0)
+#define PADS_BANK0_GPIO_PDE (1u << 2)
 #define PADS_BANK0_GPIO_PUE (1u << 3)
 #define PADS_BANK0_GPIO_IE (1u << 6)
 #define UART_UARTFR_RXFE (1u << 4)
@@ -329,3 +334,52 @@ void tm_trigger_set(int high)
     (void)high;
 #endif
 }
+
+void tm_trigger_listen(void)
+{
+#ifdef TM_TRIGGER_BIT
+    leave_reset(RESETS_RESET_IO_BANK0 | RESETS_RESET_PADS_BANK0);
+    SIO_GPIO_OE_CLR = 1u << TM_TRIGGER_BIT;
+    pin_function(TM_TRIGGER_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO,
+                 PADS_BANK0_GPIO_IE | PADS_BANK0_GPIO_PDE);
+#endif
+}
+
+int tm_trigger_read(void)
+{
+#ifdef TM_TRIGGER_BIT
+    return (int)(SIO_GPIO_IN >> TM_TRIGGER_BIT & 1u);
+#else
+    return 0;
+#endif
+}
+
+#ifdef TM_I2C_SDA_BIT
+/* The output is low from the start: as an output the pin pulls the line down, as an input it lets
+ * go of it. */
+void tm_i2c_lines_init(void)
+{
+    uint32_t pins = 1u << TM_I2C_SCL_BIT | 1u << TM_I2C_SDA_BIT;
+    leave_reset(RESETS_RESET_IO_BANK0 | RESETS_RESET_PADS_BANK0);
+    SIO_GPIO_OE_CLR = pins;
+    SIO_GPIO_OUT_CLR = pins;
+    uint32_t pad = PADS_BANK0_GPIO_IE | PADS_BANK0_GPIO_PUE;
+    pin_function(TM_I2C_SCL_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO, pad);
+    pin_function(TM_I2C_SDA_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO, pad);
+}
+
+void tm_i2c_line_set(enum tm_i2c_line line, int high)
+{
+    uint32_t pin = line == TM_I2C_SCL ? 1u << TM_I2C_SCL_BIT : 1u << TM_I2C_SDA_BIT;
+    if (high) {
+        SIO_GPIO_OE_CLR = pin;
+    } else {
+        SIO_GPIO_OE_SET = pin;
+    }
+}
+
+int tm_i2c_line_read(enum tm_i2c_line line)
+{
+    return (int)(SIO_GPIO_IN >> (line == TM_I2C_SCL ? TM_I2C_SCL_BIT : TM_I2C_SDA_BIT) & 1u);
+}
+#endif

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyml.board import Board
+from tinyml.board import Board, Pin
 from tinyml.build import board_header
 from tinyml.paths import FIRMWARE
 
@@ -117,10 +117,18 @@ def _indices(board: Board, parameter: str) -> list[str]:
         return [""]
     console = board.console
     assert console is not None and console.tx and console.rx
-    pins = [pin for pin in (console.tx, console.rx, board.trigger) if pin]
+    inputs = [pin for pin in (board.trigger, *bus_pins(board)) if pin]
+    pins = [pin for pin in (console.tx, console.rx) if pin] + inputs
     numbers = {"port": [p.port for p in pins], "pin": [p.bit for p in pins], "i": [0, 31]}
     numbers["bit"] = [board.trigger.bit] if board.trigger else []
+    numbers["number"] = [32 * p.port + p.bit for p in inputs]
     return [f"({number})" for number in sorted(set(numbers.get(parameter, [])))]
+
+
+def bus_pins(board: Board) -> list[Pin]:
+    """The pins of its I2C bus."""
+    pins = (board.i2c.sda, board.i2c.scl) if board.i2c else ()
+    return [pin for pin in pins if pin]
 
 
 def _preprocess(board: Board, text: str) -> str:

@@ -17,6 +17,7 @@ from .values import (
     Core,
     Emulator,
     FlashReads,
+    I2c,
     Oscillator,
     Pin,
     Power,
@@ -43,7 +44,7 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
     """The board that TOML `values` describe; BoardError names `file` and the key."""
     top = Table(file, "", values).only(
         "name title aliases soc clock_hz stack_bytes core region flash oscillator console trigger "
-        "power probe emulator usb links notes verified"
+        "i2c power probe emulator usb links notes verified"
     )
     name = top.text("name", NAME)
     if plain(Path(file).stem) != name:
@@ -52,7 +53,8 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
     host = core.cpu == "host"
     console: Console | None = _optional(top, "console", _console, required=not host)
     trigger, trigger_led = _optional(top, "trigger", _trigger) or (None, "")
-    _check_pins(top, console, trigger)
+    i2c: I2c | None = _optional(top, "i2c", _i2c)
+    _check_pins(top, console, trigger, i2c)
     return Board(
         name=name,
         title=top.text("title", LINE),
@@ -68,6 +70,7 @@ def parse_board(values: Mapping[str, Any], file: str) -> Board:
         console=console,
         trigger=trigger,
         trigger_led=trigger_led,
+        i2c=i2c,
         oscillator=_optional(top, "oscillator", _oscillator),
         power=_optional(top, "power", _power),
         probe=_probe(top.table("probe")),
@@ -171,11 +174,25 @@ def _trigger(table: Table) -> tuple[Pin, str]:
     return _pin(table, "pin"), led
 
 
-def _check_pins(top: Table, console: Console | None, trigger: Pin | None) -> None:
+def _i2c(table: Table) -> I2c:
+    """Two pins, or the base address of a register that drives the lines."""
+    table.only("sda scl base source")
+    if "base" in table.values:
+        for key in ("sda", "scl"):
+            if key in table.values:
+                raise table.error(key, "is given, and so is base: a bus has one of the two")
+        base = table.integer("base", 1, _ADDRESS_SPACE - 1, multiple=4)
+        return I2c(table.text("source", LINE), base=base)
+    return I2c(table.text("source", LINE), _pin(table, "sda"), _pin(table, "scl"))
+
+
+def _check_pins(top: Table, console: Console | None, trigger: Pin | None, i2c: I2c | None) -> None:
     """Each pin has one use, and all are written in one vendor's way."""
     named = {"console.tx": console.tx, "console.rx": console.rx} if console else {}
+    named["trigger.pin"] = trigger
+    named |= {"i2c.sda": i2c.sda, "i2c.scl": i2c.scl} if i2c else {}
     used: dict[str, Pin] = {}
-    for key, pin in (named | {"trigger.pin": trigger}).items():
+    for key, pin in named.items():
         if pin is None:
             continue
         for other, taken in used.items():

@@ -166,6 +166,19 @@ class Console:
 
 
 @dataclass(frozen=True)
+class I2c:
+    """The pins of an I2C bus that firmware drives bit by bit; `source` says where they are from.
+
+    Boards without pins have `base` instead, the address of a register that drives the two lines.
+    """
+
+    source: str
+    sda: Pin | None = None
+    scl: Pin | None = None
+    base: int = 0
+
+
+@dataclass(frozen=True)
 class Power:
     """Supply (V) and current while computing (mA, None: unknown), with where that is from."""
 
@@ -214,6 +227,7 @@ class Board:
     console: Console | None = None
     trigger: Pin | None = None
     trigger_led: str = ""
+    i2c: I2c | None = None
     oscillator: Oscillator | None = None
     power: Power | None = None
     emulator: Emulator | None = None

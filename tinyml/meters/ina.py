@@ -1,90 +1,35 @@
 """TI INA219, INA226 and INA228: register values to volts, amperes, joules, read by a small board.
 
-The instrument is a second microcontroller that reads the chip and the trigger pin at a steady rate
-and sends a line for each reading; docs/METERS.md has its format. Register scales: the datasheets,
-as Zephyr's drivers have them.
+The instrument is a second microcontroller (firmware/app/ina_reader.c, or any program that sends
+the same lines) that reads the chip and the trigger pin at a steady rate. docs/METERS.md has the
+lines.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import InputError
+from ._ina_lines import CHIPS, Fault, Reader, Reading, parse, parse_other
 from ._interface import MeterError, Options, Samples, Stop
 from ._line import Line
 from ._options import Choices
 
 _SILENCE_SECONDS = 2.0
+_ANSWER_SECONDS = 1.5
 _GARBAGE = 200
-_LINE = re.compile(rb"ina (219|226|228) (\d{1,10}) ([01]) ([0-9A-Fa-f]{4,6}) ([0-9A-Fa-f]{4,6})")
-
-
-@dataclass(frozen=True)
-class Chip:
-    """Where the value stands in a register, and what one step of it is."""
-
-    register_bits: int
-    shunt_shift: int
-    shunt_volts: float
-    bus_shift: int
-    bus_volts: float
-
-    def shunt(self, register: int) -> float:
-        """Volts across the shunt of its register, two's complement."""
-        if register >= 1 << (self.register_bits - 1):
-            register -= 1 << self.register_bits
-        return (register >> self.shunt_shift) * self.shunt_volts
-
-    def bus(self, register: int) -> float:
-        """Volts at the board of its register."""
-        return (register >> self.bus_shift) * self.bus_volts
-
-
-CHIPS = {
-    "219": Chip(16, 0, 10e-6, 3, 4e-3),
-    "226": Chip(16, 0, 2.5e-6, 0, 1.25e-3),
-    "228": Chip(24, 4, 312.5e-9, 4, 195.3125e-6),
-}
-"""INA228 with ADCRANGE = 0."""
-
-
-def ina228_energy(register: int, current_lsb: float) -> float:
-    """Joules of the 40-bit ENERGY register."""
-    return 16 * 3.2 * current_lsb * register
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One line: number of the reading modulo 2^32, trigger, raw registers."""
-
-    chip: str
-    number: int
-    trigger: bool
-    shunt: int
-    bus: int
-
-
-def parse(line: bytes) -> Reading | None:
-    """The reading on a line, or None where the line is damaged or something else."""
-    found = _LINE.fullmatch(line.strip())
-    if not found or int(found[2]) >= 1 << 32:
-        return None
-    chip = found[1].decode()
-    digits = CHIPS[chip].register_bits // 4
-    if len(found[4]) != digits or len(found[5]) != digits:
-        return None
-    return Reading(chip, int(found[2]), found[3] == b"1", int(found[4], 16), int(found[5], 16))
 
 
 class Ina:
-    """Options: port (needed), shunt (ohm, needed), rate (readings a second, needed), baud."""
+    """Options: port (needed), shunt (ohm, needed), rate, baud.
+
+    `rate`, the readings a second, is needed where the reader does not say it.
+    """
 
     name = "ina"
 
@@ -96,9 +41,11 @@ class Ina:
                 "meter ina: port is not set", hint="--set port=DEVICE of the board that reads it"
             )
         self._ohms = choices.number("shunt", 1e-4, 100.0)
-        self._rate = choices.number("rate", 1.0, 10_000.0)
+        self._rate = choices.number("rate", 1.0, 10_000.0, 0.0)
         self._baud = choices.integer("baud", 1200, 12_000_000, 115_200)
         self._line: Line | None = None
+        self._partial = b""
+        self._reader: Reader | None = None
         self._chip = ""
         self._volts: list[float] = []
         self._lost = 0
@@ -108,7 +55,37 @@ class Ina:
 
     def __enter__(self) -> Self:
         self._line = Line("INA reader", self._port, self._baud)
+        try:
+            self._ask(self._line)
+        except BaseException:
+            self.close()
+            raise
         return self
+
+    def _ask(self, line: Line) -> None:
+        """Who is there; a program of the user's own need not answer, if its rate is given."""
+        line.write(b"?")
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while self._reader is None and time.monotonic() < deadline:
+            *lines, self._partial = (self._partial + line.read()).split(b"\n")
+            self._partial = self._partial[-256:]
+            for found in map(parse_other, lines):
+                if isinstance(found, Fault):
+                    raise found.error
+                self._reader = found or self._reader
+        if self._reader is None and not self._rate:
+            raise InputError(
+                "the INA reader does not say how often it reads, and rate is not set",
+                hint=f"--set rate=NUMBER; is {self._port} its port? check baud, too",
+            )
+        if self._reader is not None and self._rate not in (0.0, self._reader.rate):
+            raise InputError(
+                f"meter ina: rate={self._rate:g}, but the reader makes {self._reader.rate} "
+                "readings a second",
+                hint="leave --set rate out",
+            )
+        if self._reader is not None:
+            self._rate = float(self._reader.rate)
 
     def record(self, stop: Stop) -> Iterator[Samples]:
         expected: int | None = None
@@ -132,6 +109,8 @@ class Ina:
         if not readings:
             return
         self._chip = readings[0].chip
+        for reading in readings:
+            CHIPS[reading.chip].check(reading.shunt, reading.bus, self._ohms)
         volts = np.array([CHIPS[r.chip].bus(r.bus) for r in readings])
         self._volts = [float(volts.mean())]
         yield Samples(
@@ -143,16 +122,18 @@ class Ina:
         )
 
     def _readings(self, stop: Stop) -> Iterator[list[Reading]]:
-        """Lists of readings as they arrive; the first line may have begun before."""
+        """Lists of readings as they arrive. Of the first line the beginning may be missing."""
         if self._line is None:
             raise MeterError("the INA reader is not open")
-        partial, whole, bad = b"", False, 0
+        bad = 0
         last = time.monotonic()
         while not stop():
-            *lines, partial = (partial + self._line.read()).split(b"\n")
-            partial = partial[-256:]
-            found = [r for r in map(parse, lines if whole else lines[1:]) if r is not None]
-            whole = whole or bool(lines)
+            *lines, self._partial = (self._partial + self._line.read()).split(b"\n")
+            self._partial = self._partial[-256:]
+            for other in map(parse_other, lines):
+                if isinstance(other, Fault):
+                    raise other.error
+            found = [r for r in map(parse, lines) if r is not None]
             bad = 0 if found else bad + len(lines)
             if found:
                 last = time.monotonic()
@@ -165,9 +146,22 @@ class Ina:
                 raise MeterError(f"the INA reader has sent no reading for {_SILENCE_SECONDS:g} s")
 
     def describe(self) -> dict[str, Any]:
-        return {
-            "instrument": f"TI INA{self._chip}",
-            "firmware": "the reader's",
+        step = CHIPS[self._chip].shunt_volts / self._ohms if self._chip else None
+        reader = self._reader
+        known: dict[str, Any] = {}
+        if reader is not None:
+            conversion = CHIPS[reader.chip].conversion(reader.config)
+            known = {
+                "reader_board": reader.board,
+                "reader_clock": reader.clock,
+                "config": f"{reader.config:04X}",
+                "conversion_s": conversion.whole,
+                "sampled_share": round(conversion.shunt * reader.rate, 4),
+            }
+        return known | {
+            "instrument": f"TI INA{self._chip or (reader.chip if reader else '')}",
+            "firmware": "ina-reader" if reader else "the reader's",
+            "step_a": step,
             "shunt_ohm": self._ohms,
             "rate_hz": self._rate,
             "voltage_v": self._volts[0] if self._volts else None,

@@ -1,0 +1,147 @@
+"""A simulated board with an I2C bus and a trigger at its pins, and time that passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyml.board import Board, Pin
+from tinyml.build import Image
+
+from .chips import MODELS, Chip
+from .emulators.i2c import Bus
+from .machine import Machine
+from .registers import CHIPS
+
+CYCCNT, SYST_CVR = 0xE0001004, 0xE000E018
+
+
+class Pins:
+    """Outputs and directions of a chip's GPIO as its registers make them, by (port, bit)."""
+
+    def __init__(self, board: Board, addresses: dict[str, int]) -> None:
+        self.board = board
+        self.output: dict[tuple[int, int], bool] = {}
+        self.high: dict[tuple[int, int], bool] = {}
+        self.names: dict[int, tuple[str, int]] = {}
+        for name, address in addresses.items():
+            if "." in name:
+                peripheral, register = name.split(".")
+                if peripheral != "SIO":
+                    register = register.removeprefix("GPIO_")
+                port = self._port(peripheral.removesuffix("_S"))
+                if port is not None:
+                    self.names[address] = (register, port)
+
+    def _port(self, peripheral: str) -> int | None:
+        if peripheral.startswith("GPIO") and len(peripheral) == 5:
+            letter = peripheral[4]
+            return "ABCDEFGHIJK".index(letter) if letter.isalpha() else int(letter)
+        if peripheral in ("P0", "P1"):
+            return int(peripheral[1])
+        return 0 if peripheral in ("GPIO", "SIO") else None
+
+    def wrote(self, address: int, value: int) -> None:
+        register, port = self.names[address]
+        bits = [b for b in range(32) if value >> b & 1]
+        if register == "MODER":
+            for bit in range(16):
+                self.output[port, bit] = value >> 2 * bit & 3 == 1
+        elif register == "GDIR":
+            for bit in range(32):
+                self.output[port, bit] = bool(value >> bit & 1)
+        elif register == "BSRR":
+            for bit in bits:
+                self.high[port, bit % 16] = bit < 16
+        elif register.startswith("PIN_CNF"):
+            self.output[port, int("".join(c for c in register if c.isdigit()))] = bool(value & 1)
+        for bit in bits:
+            if register in ("DIRSET", "GPIO_OE_SET"):
+                self.output[port, bit] = True
+            elif register in ("DIRCLR", "GPIO_OE_CLR"):
+                self.output[port, bit] = False
+            elif register in ("OUTSET", "GPIO_OUT_SET", "DR_SET"):
+                self.high[port, bit] = True
+            elif register in ("OUTCLR", "GPIO_OUT_CLR", "DR_CLEAR"):
+                self.high[port, bit] = False
+
+    def is_input(self, address: int) -> bool:
+        return self.names[address][0] in ("IDR", "IN", "GPIO_IN", "PSR")
+
+    def level(self, pin: Pin) -> bool | None:
+        """What the chip drives the pin to; None where it is an input."""
+        place = pin.port, pin.bit
+        return self.high.get(place, False) if self.output.get(place) else None
+
+
+class Wired(Machine):
+    """Each access to a register takes `access_us`, one to the cycle counter `poll_us`.
+
+    `trigger` gives the level of an input trigger at a time; `console` is what the host has sent.
+    """
+
+    access_us, poll_us = 0.5, 20.0
+
+    def __init__(
+        self,
+        image: Image,
+        bus: Callable[[Wired], Bus],
+        trigger: Callable[[float], bool] = lambda seconds: False,
+        over: Callable[[bytearray], bool] = lambda output: False,
+    ) -> None:
+        board = image.board
+        assert board.oscillator is not None
+        chip = Chip(MODELS[board.soc](CHIPS[board.name], board.oscillator.hz))
+        self.seconds = 0.0
+        self.trigger, self._over = trigger, over
+        self.pins = Pins(board, chip.model.addresses)
+        self.console = bytearray()
+        self.bus = bus(self)
+        super().__init__(image, chip)
+        self._flags = {chip.model.addresses.get(n, -1): n for n in ("USART_ISR", "USART_RDR")}
+
+    def over(self) -> bool:
+        return self._over(self.chip.output)
+
+    def read(self, address: int) -> int:
+        self.seconds += (self.poll_us if address in (CYCCNT, SYST_CVR) else self.access_us) * 1e-6
+        cycles = int(self.seconds * self.board.clock_hz)
+        if address == CYCCNT and self.board.core.dwt:
+            return cycles & 0xFFFFFFFF
+        if address == SYST_CVR:
+            if not self.board.core.dwt:  # the interrupt of each wrap, which nothing here takes
+                self.cpu.mem_write(self.symbols["wraps"], (cycles >> 24).to_bytes(4, "little"))
+            return -cycles & 0xFFFFFF
+        if address in self.pins.names and self.pins.is_input(address):
+            return self._inputs(self.pins.names[address][1])
+        value = super().read(address)
+        flag = self._flags.get(address)
+        if flag == "USART_ISR" and self.console:
+            value |= 1 << 5
+        elif flag == "USART_RDR" and self.console:
+            value = self.console.pop(0)
+        return value
+
+    def _inputs(self, port: int) -> int:
+        board = self.board
+        assert board.i2c and board.i2c.sda and board.i2c.scl
+        levels = dict(zip(("scl", "sda"), self.bus.look(), strict=True))
+        word = 0
+        for name in ("scl", "sda"):
+            pin = getattr(board.i2c, name)
+            word |= levels[name] << pin.bit if pin.port == port else 0
+        if board.trigger and board.trigger.port == port:
+            driven = self.pins.level(board.trigger)
+            high = self.trigger(self.seconds) if driven is None else driven
+            word |= int(high) << board.trigger.bit
+        return word
+
+    def write(self, address: int, value: int) -> None:
+        self.seconds += self.access_us * 1e-6
+        super().write(address, value)
+        if address in self.pins.names:
+            self.pins.wrote(address, value)
+            i2c = self.board.i2c
+            assert i2c and i2c.sda and i2c.scl
+            scl, sda = self.pins.level(i2c.scl), self.pins.level(i2c.sda)
+            self.chip.check(not scl and not sda, "a line is driven high")
+            self.bus.drive(scl is None, sda is None)
