@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -64,6 +64,15 @@ class Image:
     compiler: str
     flags: tuple[str, ...]
     sha256: str
+
+    def moved(self, folder: Path) -> Image:
+        """The same image, whose files are in `folder` now."""
+
+        def there(path: Path | None) -> Path | None:
+            return None if path is None else folder / path.name
+
+        elf = folder / self.elf.name
+        return replace(self, elf=elf, bin=there(self.bin), hex=there(self.hex), map=there(self.map))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -185,7 +185,7 @@ def build(
             tflm_build.finish(image, plan)
         write_json(work / MARK, {"app": app, **image.to_json()})
         shutil.rmtree(work / "obj", ignore_errors=True)
-    return Built(output, model, plan, _moved(image, output))
+    return Built(output, model, plan, image.moved(output))
 
 
 def compile_sources(
@@ -227,14 +227,6 @@ def write_facts(model: Model, plan: Plan | tflm.Plan, folder: Path) -> None:
     """The model itself, and its plan to read."""
     (folder / "model.tflite").write_bytes(model.bytes)
     write_json(folder / "plan.json", {"model_hash": model.hash, **plan.to_json()})
-
-
-def _moved(image: Image, folder: Path) -> Image:
-    def there(path: Path | None) -> Path | None:
-        return None if path is None else folder / path.name
-
-    elf = folder / image.elf.name
-    return replace(image, elf=elf, bin=there(image.bin), hex=there(image.hex), map=there(image.map))
 
 
 def bench(

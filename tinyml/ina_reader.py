@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,12 @@ from . import build as compiler
 from .board import Board
 from .build import Image, Sources
 from .errors import BoardError, InputError
-from .flow import _moved, _replace_folder, _write_json
+from .files import whole_folder, write_json
 from .paths import FIRMWARE
 
 APP = "ina-reader"
 RATE = 200
+MARK = "build.json"
 _LINE_BYTES = 35  # the longest line of a reading
 _BITS = 10  # of a byte on the line
 _BUS_RATE = 700  # at 100 kHz, 128 clocks for both registers of an INA228
@@ -65,15 +65,9 @@ def build(
     tell: Callable[[str], None] = lambda text: None,
 ) -> Image:
     """Compile the reader into the folder `output`, which is replaced as a whole."""
-    check_board(board)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-    try:
+    with whole_folder(output, MARK) as work:
         tell(f"compiling the INA reader for {board.name}")
         image = compiler.compile_image(sources(board, work, rate), board, optimize="-Os")
-        _write_json(work / "build.json", {"app": APP, "rate": rate, **image.to_json()})
+        write_json(work / MARK, {"app": APP, "rate": rate, **image.to_json()})
         shutil.rmtree(work / "obj", ignore_errors=True)
-        _replace_folder(work, output)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return _moved(image, output)
+    return image.moved(output)
