@@ -20,7 +20,7 @@ from tinyml import clean, emit, tflite
 from tinyml.engines import aot
 from tinyml.graph import Graph
 from tinyml.ops import OPS
-from tinyml.plan import make_plan
+from tinyml.plan import make_plan, with_weights_in_ram
 
 INT8_MODELS = (
     "ad01_int8",
@@ -164,6 +164,43 @@ def test_two_models_live_in_one_program(tmp_path: Path) -> None:
     command += [tmp_path / "a.o", tmp_path / "b.o", "-o", tmp_path / "both"]
     subprocess.run(command, check=True)
     subprocess.run([tmp_path / "both"], check=True)
+
+
+def repeated_layers() -> bytes:
+    """One dense layer again and again: inside of both branches of an IF too, and behind it."""
+    m = ModelFile()
+    rng = np.random.default_rng(5)
+    values = rng.integers(-127, 128, (40, 40)).astype(np.int8)
+    kind = {"scale": 0.05, "zero_point": 3}
+
+    def dense(x: int, y: int, weights: int) -> int:
+        options = {"keepNumDims": True}
+        return m.op("FULLY_CONNECTED", [x, weights, -1], [y], "FullyConnectedOptions", **options)
+
+    options = {}
+    flag = m.input([], dtype="bool")
+    x = m.input([1, 40], **kind)
+    for name in ("thenSubgraphIndex", "elseSubgraphIndex"):
+        with m.subgraph() as options[name]:
+            inner, y = m.input([1, 40], **kind), m.output([1, 40], **kind)
+            dense(inner, y, m.constant(values, scale=0.01))
+    chosen, last = m.tensor([1, 40], **kind), m.output([1, 40], **kind)
+    m.op("IF", [flag, x], [chosen], "IfOptions", **options)
+    dense(chosen, last, m.constant(values, scale=0.01))
+    return m.finish()
+
+
+@pytest.mark.parametrize("in_ram", [False, True])
+def test_the_same_weights_are_printed_once(in_ram: bool, tmp_path: Path) -> None:
+    blob = repeated_layers()
+    graph = tflite.parse(blob)
+    plan = aot.plan(graph, goal="speed")
+    once = max(a.nbytes for s in plan.kernel_steps for a in s.call.constants.values())
+    assert len(plan.kernel_steps) == 3 and once <= plan.weight_bytes < 2 * once
+    if in_ram:
+        plan = with_weights_in_ram(plan, plan.weight_bytes + 64)
+        assert plan.in_ram == set(plan.originals.values())
+    check_native(blob, graph, Native(plan, blob, tmp_path), 20)
 
 
 def test_helpers_quantise_and_dequantise_as_documented(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ class Model:
     outputs: tuple[Port, ...]
     kernels: tuple[str, ...]
     constants: Mapping[str, str]
+    originals: Mapping[tuple[int, str], tuple[int, str]]  # of the whole plan
     table: tuple[Step, ...] = ()  # steps that are rows of a table, for less code
 
     def argument(self, step: Step, name: str, output: bool) -> str:
@@ -189,11 +190,20 @@ class Model:
     def item_parameter(self) -> str:
         return "const struct step *step" if self.table else "void"
 
+    def array(self, step: Step, name: str) -> str:
+        """The C array of a kernel's constant: the first one of the same values."""
+        index, original = self.originals[step.index, name]
+        return f"step{index}_{original}"
+
+    def owns(self, step: Step, name: str) -> bool:
+        """Whether a kernel's constant is printed with the step."""
+        return self.originals[step.index, name] == (step.index, name)
+
     def constant(self, step: Step, name: str) -> str:
         """The C expression of a pointer in a parameter struct."""
         unpacked, offset = step.call.unpacked, self.plan.unpacked(step)
         if unpacked is None or unpacked.name != name or offset is None:
-            return f"step{step.index}_{name}"
+            return self.array(step, name)
         return f"(const void *)({self.address(offset)})"
 
     def unpack(self, step: Step) -> str:
@@ -202,7 +212,7 @@ class Model:
         if unpacked is None or offset is None:
             return ""
         target = f"(int8_t *)({self.address(offset)})"
-        name = f"step{step.index}_{unpacked.name}"
+        name = self.array(step, unpacked.name)
         if unpacked.paired:
             return f"tm_int4_unpack_pairs({name}, {unpacked.bytes // 2}, {target});"
         return f"tm_int4_unpack({name}, 0, {unpacked.bytes}, {target});"
@@ -263,6 +273,7 @@ def model_of(plan: Plan, prefix: str, model_bytes: bytes, *, compact: bool = Fal
         ports_of(graph, graph.outputs, graph.output_names, _offsets(plan, graph.outputs)),
         tuple(sorted({s.call.kernel for s in plan.kernel_steps})),
         constants,
+        plan.originals,
         _rows_of_table(plan) if compact else (),
     )
 

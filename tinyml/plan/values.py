@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,10 +118,36 @@ class Plan:
         """Whether a run may end before its outputs, which are then those of an earlier one."""
         return any(s.call.stops for s in self.steps)
 
+    @cached_property
+    def originals(self) -> Mapping[tuple[int, str], tuple[int, str]]:
+        """By (step, name) of each kernel's constant, the first one of the same values."""
+        first: dict[tuple[str, bytes], tuple[int, str]] = {}
+        found = {}
+        for step in self._calls():
+            for name, array in step.call.constants.items():
+                place = (step.index, name)
+                found[place] = first.setdefault((array.dtype.name, array.tobytes()), place)
+        return found
+
+    def _calls(self) -> Iterator[Step]:
+        """The steps that call a kernel in the order they are printed: subgraphs where they run."""
+        for step in self.steps:
+            if step.node.graphs:
+                for part in step.parts:
+                    yield from part._calls()
+            else:
+                yield step
+
     @property
     def weight_bytes(self) -> int:
         constants = [t.nbytes for t in operand_constants(self).values()]
-        arrays = [a.nbytes for s in self.kernel_steps for a in s.call.constants.values()]
+        own = set(self.originals.values())
+        arrays = [
+            a.nbytes
+            for s in self.kernel_steps
+            for n, a in s.call.constants.items()
+            if (s.index, n) in own
+        ]
         return sum(arrays) + sum(constants)
 
     def view(self, step: Step, name: str, *, output: bool) -> View:

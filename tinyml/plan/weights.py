@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import memory
-from .values import Plan
+from .values import Plan, Step
 
 
 def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
@@ -13,17 +13,27 @@ def with_weights_in_ram(plan: Plan, budget: int) -> Plan:
 
     First those read most often for their size: flash with wait states costs on every read.
     """
+    users: dict[tuple[int, str], list[Step]] = {}
+    arrays = {}
+    for step in plan.kernel_steps:
+        for name, array in step.call.constants.items():
+            place = plan.originals[step.index, name]
+            users.setdefault(place, []).append(step)
+            arrays[place] = array
     rows = [
-        (s, n, a)
-        for s in plan.kernel_steps
-        for n, a in s.call.constants.items()
-        if s.macs and (s.call.unpacked is None or s.call.unpacked.name != n)
+        (sum(s.macs for s in steps), place, arrays[place].nbytes)
+        for place, steps in users.items()
+        if all(s.macs and not _unpacks(s, place[1]) for s in steps)
     ]
-    rows.sort(key=lambda r: (-r[0].macs / r[2].nbytes, r[0].index, r[1]))
+    rows.sort(key=lambda r: (-r[0] / r[2], r[1]))
     chosen = set()
-    for step, name, array in rows:
-        size = memory.aligned(array.nbytes)
+    for _, place, nbytes in rows:
+        size = memory.aligned(nbytes)
         if size <= budget:
             budget -= size
-            chosen.add((step.index, name))
+            chosen.add(place)
     return replace(plan, in_ram=frozenset(chosen))
+
+
+def _unpacks(step: Step, name: str) -> bool:
+    return step.call.unpacked is not None and step.call.unpacked.name == name
