@@ -12,6 +12,7 @@ from ._dsp import ISA, halves, rectified, size_refusal
 from ._variant import Lower, variant
 
 _FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
+_FEW_BLOCKS = 16  # pixels, of which blocks waste as much as they save
 _DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w act_min act_max".split()
 
 
@@ -37,6 +38,17 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
     return size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
 
 
+def depthwise_blocks_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if (p["stride_h"], p["stride_w"]) not in ((1, 1), (2, 2)):
+        return "strides that are not both 1, or both 2"
+    if int(p["pad_w"]) > 1:
+        return "more than one column of padding"
+    if p["out_w"] == 1 or scalar.rows * p["out_w"] < _FEW_BLOCKS:
+        return "too few pixels for blocks"
+    return depthwise_3x3_fits(scalar, weights)
+
+
 def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
     w = _by_channel(weights)
     return _rescaling.scale_refusal(scalar, w) or _rescaling.bias_refusal(scalar, w)
@@ -55,8 +67,18 @@ def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
     return table.astype(np.int32)
 
 
-def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+def _depthwise_3x3_constants(scalar: Call, weights: Tensor) -> dict[str, Array]:
     taps = 2 * _by_channel(weights).astype(np.int64).reshape(-1, 3, 3)
+    bias = _rescaling.folded_bias(scalar, _by_channel(weights))
+    return {
+        "weights": np.stack(
+            [halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])], axis=2
+        ),
+        "channels": _depthwise_constants(scalar, weights, bias),
+    }
+
+
+def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
     p = scalar.params
     columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
     plane_w = max((columns - 1) * int(p["stride_w"]) + 4, int(p["pad_w"]) + int(p["in_w"]))
@@ -70,16 +92,29 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
             "rectified": rectified(scalar),
             "plane_w": plane_w,
         },
-        constants={
-            "weights": np.stack(
-                [halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])],
-                axis=2,
-            ),
-            "channels": _depthwise_constants(
-                scalar, weights, _rescaling.folded_bias(scalar, _by_channel(weights))
-            ),
-        },
+        constants=_depthwise_3x3_constants(scalar, weights),
         scratch=4 * rows * plane_w * 2,
+    )
+
+
+def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
+    """depthwise_conv2d_s8_3x3_blocks__dsp in place of depthwise_conv2d_s8."""
+    p = {k: int(v) for k, v in scalar.params.items()}
+    stride = p["stride_w"]
+    pairs = max((p["out_w"] + 1) // 2 * stride + 1, (p["pad_w"] + p["in_w"] + 1) // 2)
+    rows = (scalar.rows - 1) * stride + 3
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s8_3x3_blocks__dsp",
+        params={
+            **{k: p[k] for k in "in_h in_w in_c out_w".split()},
+            "stride": stride,
+            **{k: p[k] for k in "pad_h pad_w in_zero act_min act_max".split()},
+            "rectified": rectified(scalar),
+            "pairs": pairs,
+        },
+        constants=_depthwise_3x3_constants(scalar, weights),
+        scratch=pairs * rows * 16 + 16,  # a last row alone is read as two
     )
 
 
@@ -111,7 +146,15 @@ def depthwise_call(scalar: Call, weights: Tensor) -> Call:
 
 
 def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
+    blocks = variant(
+        "depthwise_conv2d_s8_3x3_blocks__dsp",
+        scalar,
+        depthwise_blocks_fits,
+        depthwise_blocks_call,
+        ISA,
+    )
     return (
+        replace(blocks, goal="speed"),  # more code, and whole tensors: rows alone waste a half
         variant(
             "depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call, ISA
         ),
