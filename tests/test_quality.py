@@ -121,6 +121,40 @@ def test_accuracy_of_both_models_is_measured() -> None:
     assert report.accuracy == report.float_accuracy == 0.8
 
 
+def test_pixels_may_be_integers_where_the_float_model_takes_floats() -> None:
+    pixels = np.random.default_rng(1).integers(0, 2, (10, 1, 8, 1))
+    labels = np.zeros(10, np.int64)
+    models = chain(ints=False), chain(ints=True)
+    wanted, *others = (
+        quality.report(*models, {"x": x}, ({"x": x}, labels))
+        for x in (pixels.astype(np.float32), pixels.astype(np.uint8), pixels.astype(np.float64))
+    )
+    assert others == [wanted, wanted]
+
+
+@pytest.mark.parametrize(("scale", "words"), [(100, "lie outside"), (0.01, "0.8% of its")])
+def test_test_data_of_another_range_than_the_calibration_data(scale: float, words: str) -> None:
+    x = np.linspace(-1, 1, 80, dtype=np.float32).reshape(10, 1, 8, 1)
+    models = chain(ints=False), chain(ints=True)
+    labels = np.zeros(10, np.int64)
+    report = quality.report(*models, {"x": x}, ({"x": x * np.float32(scale)}, labels))
+    assert any("input 'x'" in f and words in f for f in report.findings), report.findings
+    report = quality.report(*models, {"x": x}, ({"x": x}, labels))
+    assert not any("input 'x'" in f for f in report.findings)
+
+
+def test_quantize_and_inspect_take_what_the_project_names(tmp_path: Path) -> None:
+    text = '[project]\nmodel = "net.tflite"\n[data]\ncalibration = "none.npz"\n'
+    (tmp_path / "tinyml.toml").write_text(text)
+    (tmp_path / "net.tflite").write_bytes(chain(ints=True))
+    done = tinyml("inspect", "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["macs"] > 0, done.stderr
+    refused("quantize", folder=tmp_path, words="none.npz does not exist")
+    (tmp_path / "tinyml.toml").unlink()
+    for command in ("quantize", "inspect"):
+        refused(command, folder=tmp_path, words="no model is named")
+
+
 def test_a_gate_needs_a_labelled_set(tmp_path: Path) -> None:
     arguments = ("quantize", "m.keras", "--min-accuracy", "0.9")
     assert InputError.exit_code == 2

@@ -117,7 +117,7 @@ def _project(model: Path | None) -> Project | None:
     if not Path(FILE_NAME).exists():
         raise InputError(
             f"no model is named, and there is no {FILE_NAME} here",
-            hint="tinyml build --board stm32 MODEL, or write a project with tinyml init MODEL",
+            hint="name the model file, or write a project for it with tinyml init MODEL",
         )
     return load_project(Path(FILE_NAME))
 

@@ -15,6 +15,7 @@ from .cli import (
     UnsafeOption,
     _numbers,
     _print_json,
+    _project,
     _tell,
     _warn,
     app,
@@ -27,9 +28,9 @@ from .errors import InputError
 @app.command()
 def quantize(
     model: Annotated[
-        Path,
+        Path | None,
         typer.Argument(help="A .keras, .h5, float .tflite, .onnx or .pt2 file, or a SavedModel."),
-    ],
+    ] = None,
     calibration: CalibrationOption = None,
     kind: TypeOption = None,
     keep: KeepOption = None,
@@ -52,17 +53,24 @@ def quantize(
     from . import data, quality, report
     from .quantize import quantize as convert
 
-    target = output or model.with_suffix(".tflite")
-    if target.exists() and model.exists() and target.samefile(model):
-        target = model.with_name(f"{model.stem}_{kind or 'int8'}.tflite")
+    project = _project(model)
+    numbers = _numbers(project, kind, keep)
+    source = model or (project.model if project else Path())
+    calibration = calibration or (project.calibration if project else None)
+    test = test or (project.test if project else None)
+    target = output or source.with_suffix(".tflite")
+    if target.exists() and source.exists() and target.samefile(source):
+        target = source.with_name(f"{source.stem}_{numbers.kind}.tflite")
     if min_accuracy is not None and test is None:
         raise InputError("--min-accuracy needs a labelled set", hint="give --test test.npz")
+    if test is not None:
+        data.load_arrays(test)  # one that is missing or damaged is told before the work begins
     done = convert(
-        model,
+        source,
         calibration=calibration,
         output=target,
         io_dtype="float32" if float_io else "int8",
-        numbers=_numbers(None, kind, keep),
+        numbers=numbers,
         unsafe=unsafe,
         keep_float=True,
         progress=_tell,
@@ -87,7 +95,7 @@ def quantize(
 
 @app.command()
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    model: Annotated[Path | None, typer.Argument(help="A .tflite file.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="List every layer.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,7 +104,8 @@ def inspect(
     from .board import list_boards
     from .overview import overview
 
-    found = overview(model, list_boards())
+    project = _project(model)
+    found = overview(model or (project.model if project else Path()), list_boards())
     if as_json:
         _print_json({**found.to_json(), "not_supported": list(found.engines[0].reasons)})
     else:

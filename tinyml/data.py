@@ -164,11 +164,15 @@ def check_calibration(name: str, arrays: Mapping[str, Array]) -> list[str]:
         raise InputError(f"{name}: the arrays differ in their number of samples: {text}")
     if min(counts.values()) < _FEW_SAMPLES:
         warnings.append(
-            f"{name} holds {min(counts.values())} samples; 100 or more give steadier int8 ranges"
+            f"{name} holds few samples, {min(counts.values())}: 100 or more give steadier int8 "
+            "ranges"
         )
     for key, array in sorted(arrays.items()):
         if not np.isfinite(array).all():
-            raise InputError(f"{name}: array {key!r} holds infinite or NaN values")
+            raise InputError(
+                f"{name}: array {key!r} holds infinite or NaN values",
+                hint="leave such samples out: x[numpy.isfinite(x.reshape(len(x), -1)).all(axis=1)]",
+            )
         warnings += _range_warnings(f"{name}: array {key!r}", array)
     return warnings
 
@@ -240,11 +244,20 @@ def device_arrays(inputs: Mapping[str, Array], forms: Mapping[str, Form]) -> dic
         array = array[np.newaxis] if array.shape == sample else array
         if array.shape[1:] != sample or not len(array):
             expected = ", ".join(map(str, ("N", *sample)))
-            raise InputError(f"{name!r} has shape {array.shape}, and ({expected}) is expected")
+            raise InputError(
+                f"{name!r} has shape {array.shape}, and ({expected}) is expected",
+                hint="N counts the samples; the other sizes are those of the model's input",
+            )
         if array.dtype.kind == "f" and form.quant is not None:
             array = to_integers(array, *form.quant, form.dtype)
         if array.dtype != form.dtype and not (array.dtype.kind == form.dtype.kind == "f"):
-            raise InputError(f"{name!r} holds {array.dtype.name}; the model takes {form.dtype}")
+            raise InputError(
+                f"{name!r} holds {array.dtype.name}; the model takes {form.dtype}",
+                hint=""
+                if form.quant is None
+                else "give real numbers in float32, preprocessed "
+                f"as in training, or {form.dtype} as the model's input has them",
+            )
         arrays[name] = array.astype(form.dtype)
     if len({len(a) for a in arrays.values()}) != 1:
         counts = ", ".join(f"{n!r} {len(a)}" for n, a in arrays.items())

@@ -122,18 +122,48 @@ def report(
     """
     graph = tflite.parse(int8_model)
     whole = tflite.parse(float_model)
+    inputs = _real(whole, inputs)
     rows = len(next(iter(inputs.values())))
     chosen = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLES)).astype(int))
     few = {name: inputs[name][chosen] for name in graph.input_names}
     layers = _layers(float_model, int8_model, graph, few)
-    findings = (*_layer_findings(layers), *scale_findings(graph))
+    findings = [*_layer_findings(layers), *scale_findings(graph)]
     scores: list[float | None] = [None, None]
     if labelled is not None:
-        values, labels = labelled
+        values, labels = _real(whole, labelled[0]), labelled[1]
+        findings = [*_input_findings(graph, values), *findings]
         for i, (model, g) in enumerate(((int8_model, graph), (float_model, whole))):
             answers = reference.litert(model, g, device_inputs(g, values))
             scores[i] = accuracy(g, answers, labels)
-    return Report(layers, findings, len(chosen), *scores)
+    return Report(layers, tuple(findings), len(chosen), *scores)
+
+
+def _real(whole: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Inputs as the float model takes them: pixels may be integers, as in calibration data."""
+    tensors = zip(whole.input_names, whole.inputs, strict=True)
+    return {n: inputs[n].astype(whole.tensors[t].dtype, copy=False) for n, t in tensors}
+
+
+def _input_findings(graph: Graph, values: Mapping[str, Array]) -> Iterator[str]:
+    """Test data of another range than the calibration data, which the input's scale tells of."""
+    for name, place in zip(graph.input_names, graph.inputs, strict=True):
+        t = graph.tensors[place]
+        if t.quant is None or values[name].dtype.kind != "f":
+            continue
+        limits = np.iinfo(t.dtype)
+        low, high = ((int(v) - t.zero_point) * t.scale for v in (limits.min, limits.max))
+        low, high = low - t.scale / 2, high + t.scale / 2
+        x = values[name]
+        outside = float(((x < low) | (x > high)).mean())
+        used = float(x.max() - x.min()) / (high - low)
+        hint = "preprocess both in the same way"
+        if outside > _SATURATED:
+            yield (
+                f"input {name!r}: {outside:.1%} of the test values lie outside of what was "
+                f"calibrated, {low:.4g} to {high:.4g}: {hint}"
+            )
+        elif used < _NARROW:
+            yield f"input {name!r}: the test values need {used:.1%} of its calibrated range: {hint}"
 
 
 def _layers(
