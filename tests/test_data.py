@@ -127,6 +127,7 @@ def test_calibration_warnings() -> None:
     good = random.uniform(-1, 1, (100, 4, 3))
     assert data.check_calibration("c.npz", {"x": good}) == []
     assert "10 samples" in data.check_calibration("c.npz", {"x": good[:10]})[0]
+    assert "1 sample;" in data.check_calibration("c.npz", {"x": good[:1]})[0]
     still = good.copy()
     still[..., 1] = 0
     assert "1 of 3 channels never change (1)" in data.check_calibration("c.npz", {"x": still})[0]

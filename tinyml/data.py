@@ -162,9 +162,10 @@ def check_calibration(name: str, arrays: Mapping[str, Array]) -> list[str]:
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{key!r} {count}" for key, count in sorted(counts.items()))
         raise InputError(f"{name}: the arrays differ in their number of samples: {text}")
-    if min(counts.values()) < _FEW_SAMPLES:
+    few = min(counts.values())
+    if few < _FEW_SAMPLES:
         warnings.append(
-            f"{name} holds few samples, {min(counts.values())}: 100 or more give steadier int8 "
+            f"{name} holds {few} sample{'s' if few > 1 else ''}; 100 or more give steadier int8 "
             "ranges"
         )
     for key, array in sorted(arrays.items()):
