@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tinyml.board import Board, list_boards, load_board
 from tinyml.paths import FIRMWARE
 
 from . import registers
-from .registers import CHIPS, EXTRA, Register, c_names
+from .registers import CHIPS, EXTRA, Register, arm, c_names
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
@@ -26,6 +27,14 @@ SAME_FIELD = {
     "USART_ISR_TXE": ("TXFNF", "TXE_TXFNF"),
     "USART_ISR_RXNE": ("RXFNE", "RXNE_RXFNE"),
 }
+SAME_STEM = {
+    "MODER": "MODE",
+    "OSPEEDR": "OSPEED",
+    "PUPDR": "PUPD",
+    "AFRL": "AFSEL",
+    "AFRH": "AFSEL",
+}
+"""Of fields that there is one of for each pin."""
 # Fields that a description lacks, with where they are from instead.
 MISSING_FIELD = {
     ("stm32f405", "PWR_CR_VOS"): (14, 1),  # stm32f405xx.h of ST's cmsis_device_f4; RM0090, 5.4.1
@@ -45,13 +54,15 @@ def letters(name: str) -> str:
     return re.sub(r"[\d_]", "", name)
 
 
-def owner(name: str, used: registers.Used) -> str | None:
+def owner(name: str, registers_: Iterable[str]) -> str | None:
     """The register macro whose field or value the macro `name` is: the longest that fits."""
-    fitting = [register for register in used.registers if name.startswith(f"{register}_")]
+    fitting = [register for register in registers_ if name.startswith(f"{register}_")]
     return max(fitting, key=len, default=None)
 
 
-def field_place(chip: str, name: str, register: str, described: Register) -> tuple[int, bool]:
+def field_place(
+    chip: str, name: str, index: int | None, register: str, described: Register
+) -> tuple[int, bool]:
     """Mask of the field that `name` is about, and whether `name` is the field itself."""
     suffix = name.removeprefix(f"{register}_")
     if (chip, name) in MISSING_FIELD:
@@ -63,13 +74,28 @@ def field_place(chip: str, name: str, register: str, described: Register) -> tup
         for alias in SAME_FIELD.get(name, ()):
             if alias in places:
                 places[part] = places[alias]
+        if index is not None:
+            part, places = of_pin(part, index, places)
         fitting = [f for f in places if part == f or part.startswith(f"{f}_")]
+        if not fitting and len(places) == 1:  # one field, with the register's name
+            fitting, whole = list(places), False
         assert fitting, f"{chip}: {described.name} has no field for {name}: {sorted(places)}"
         best = max(fitting, key=len)
         low, bits = places[best]
         mask |= ((1 << bits) - 1) << low
         whole = whole and part == best
     return mask, whole
+
+
+def of_pin(
+    part: str, index: int, places: dict[str, tuple[int, int]]
+) -> tuple[str, dict[str, tuple[int, int]]]:
+    """`part` and `places` with the names that the fields of pin `index` have in the firmware."""
+    stem = part.split("_")[0]
+    for known in (stem, SAME_STEM.get(stem, stem)):
+        if f"{known}{index}" in places:
+            return part, {stem: places[f"{known}{index}"]}
+    return part, places
 
 
 BOARDS = [load_board(name) for name in CHIPS]
@@ -90,18 +116,94 @@ def test_registers_and_fields(board: Board) -> None:
             else:
                 assert name in names, f"{address:08X} is {names}, not {name}"
     checked = 0
-    for name, value in used.values.items():
-        register = owner(name, used)
+    for (name, index), value in used.values.items():
+        register = owner(name, used.registers)
         if register is None:
             continue
         for address in used.registers[register]:
-            if not described[address].fields:
-                continue  # a description without fields: the address is all it says
-            mask, whole = field_place(chip, name, register, described[address])
+            mask, whole = field_place(chip, name, index, register, described[address])
             assert value & ~mask == 0, f"{name} = {value:#x} leaves its field {mask:#x}"
             assert not whole or value == mask, f"{name} = {value:#x}, the field is {mask:#x}"
             checked += 1
-    assert checked >= (0 if chip == "nrf51" else 4)
+    assert checked >= 5
+
+
+@pytest.mark.parametrize(
+    "board", [b for b in BOARDS if b.soc.startswith("nrf")], ids=lambda board: board.name
+)
+def test_tasks_and_events_of_nordics_chips_are_their_lowest_bit(board: Board) -> None:
+    """The description of the nRF51 has no fields for them; its manual says the same."""
+    described = registers.load(CHIPS[board.name])
+    values = registers.used(board).values
+    assert values["TASK_TRIGGER", None] == values["EVENT_GENERATED", None] == 1
+    found = [r for r in described.values() if re.search("TASKS_|EVENTS_", r.name)]
+    assert len(found) >= 6
+    assert {place for r in found for place in r.fields.values()} <= {(0, 1)}
+
+
+def test_registers_of_arms_cores() -> None:
+    used = registers.named(load_board("mps2_an386"), "include/tm_arm.h")
+    assert used.registers.keys() == arm.CORE.keys() - {"MPU_CTRL"}  # that is in assembly alone
+    for name, (address,) in used.registers.items():
+        assert address == arm.CORE[name].address, name
+    values = dict(used.values)
+    assert values.pop(("SYST_BITS", None)) == arm.CORE["SYST_RVR"].fields["RELOAD"][1]
+    for (name, _), value in values.items():
+        register = owner(name, used.registers)
+        assert register is not None, name
+        fact = arm.CORE[register]
+        described = Register(f"ARM.{register}", fact.fields)
+        mask, whole = field_place("arm", name, None, register, described)
+        assert value & ~mask == 0 and (not whole or value == (fact.value or mask)), name
+
+
+@pytest.mark.parametrize("name", ["mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505"])
+def test_registers_of_the_uart_of_arms_fpga_images(name: str) -> None:
+    board = load_board(name)
+    used = registers.named(board, "soc/mps2.c")
+    bus = arm.SBCON if board.i2c else {}
+    assert used.registers.keys() == arm.CMSDK_UART.keys() | bus.keys()
+    assert board.console is not None
+    for register, (address,) in used.registers.items():
+        if register in bus:
+            assert board.i2c and address == board.i2c.base + bus[register]
+        else:
+            assert address == board.console.base + arm.CMSDK_UART[register].address
+    assert not bus or (used.values["SBCON_SCL", None], used.values["SBCON_SDA", None]) == (1, 2)
+    for (value_name, _), value in used.values.items():
+        register = owner(value_name, used.registers) or ""
+        if register:
+            described = Register(f"UART.{register}", arm.CMSDK_UART[register].fields)
+            mask, whole = field_place(name, value_name, None, register, described)
+            assert value & ~mask == 0 and (not whole or value == mask or "MIN" in value_name)
+
+
+def test_arms_registers_that_assembly_writes() -> None:
+    for chip, name in (("imxrt1062", "MPU_CTRL"), ("rp2", "VTOR")):
+        text = (FIRMWARE / "soc" / f"{chip}.c").read_text()
+        assert f"0x{arm.CORE[name].address:08X}" in text, (chip, name)
+        others = {int(n, 16) for n in re.findall(r"0xE00[0-9A-F]{5}", text)}
+        assert others == {arm.CORE[name].address}
+
+
+CODE = [
+    *sorted((FIRMWARE / "soc").glob("*.c")),
+    *(FIRMWARE / "port" / f"{name}.c" for name in ("cycles", "memory", "startup")),
+    *(FIRMWARE / "include" / f"tm_{name}.h" for name in ("stm32", "register", "arm")),
+]
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
+def test_no_number_stands_without_a_name(file: Path) -> None:
+    """Outside of definitions, of lists of names and of assembly: 0, 1 and halves only."""
+    text = re.sub(r"/\*.*?\*/|\benum \{.*?\}", "", file.read_text(), flags=re.DOTALL)
+    text = re.sub(r"^#(?:.*\\\n)*.*$|\"(?:[^\"\\]|\\.)*\"", "", text, flags=re.MULTILINE)
+    assert "return" in text or "tm_arm" in file.name
+    numbers = set(re.findall(r"(?<![\w.])(?:0[xX][0-9a-fA-F]+|\d+)(?=[uUlL]*\b)", text))
+    assert numbers <= ({"0", "1", "2"} if file.name == "tm_register.h" else {"0", "1"})
+    assert not re.search(r"\b1u <<", text), "a bit without a name"
+    written = re.findall(r"^ *[A-Z][A-Z0-9_]*(?:\([^)]*\))? [|&]?= ([^;]+);", text, re.MULTILINE)
+    assert not [value for value in written if re.search(r"\b1u?\b", value)]
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
@@ -125,6 +227,8 @@ def test_each_port_of_an_stm32_has_its_clock_and_address(board: Board) -> None:
         assert enable.fields[f"GPIO{pin.name[1]}EN"] == (pin.port, 1)
         named.add(f"GPIO{pin.name[1]}")
     assert {described[a].name.split(".")[0] for a in modes} == named
+    for (name, index), value in registers.used(board).values.items():
+        assert name != "STM32_GPIO_ENR_GPIOEN" or value == 1 << (index or 0)
 
 
 @pytest.mark.parametrize("chip", sorted(set(CHIPS.values())))

@@ -1,4 +1,4 @@
-/* Hardware registers: access, and waits that end. */
+/* Hardware registers: access, fields, and waits that end. */
 #ifndef TM_REGISTER_H
 #define TM_REGISTER_H
 
@@ -19,6 +19,18 @@ static inline int tm_wait(volatile uint32_t *reg, uint32_t mask, uint32_t value,
         }
     }
     return 0;
+}
+
+/* The value of the field that `mask` covers. */
+static inline uint32_t tm_field(uint32_t word, uint32_t mask)
+{
+    return (word & mask) >> __builtin_ctz(mask);
+}
+
+/* The quotient, to the nearest integer. */
+static inline uint32_t tm_rounded(uint32_t dividend, uint32_t divisor)
+{
+    return (dividend + divisor / 2u) / divisor;
 }
 
 #endif

@@ -20,30 +20,48 @@
 #define GPIO_AFRL(port) GPIO(port, 0x20u)
 #define GPIO_AFRH(port) GPIO(port, 0x24u)
 
+/* Two bits a pin in MODER, OSPEEDR and PUPDR, four in AFRL (pins 0 to 7) and AFRH (8 to 15). */
+#define GPIO_MODER_MODER(pin) (3u << 2u * (pin))
+#define GPIO_MODER_MODER_OUTPUT(pin) (1u << 2u * (pin))
+#define GPIO_MODER_MODER_ALTERNATE(pin) (2u << 2u * (pin))
+#define GPIO_OSPEEDR_OSPEEDR(pin) (3u << 2u * (pin))
+#define GPIO_OSPEEDR_OSPEEDR_FAST(pin) (2u << 2u * (pin))
+#define GPIO_PUPDR_PUPDR(pin) (3u << 2u * (pin))
+#define GPIO_PUPDR_PUPDR_UP(pin) (1u << 2u * (pin))
+#define GPIO_PUPDR_PUPDR_DOWN(pin) (2u << 2u * (pin))
+#define GPIO_BSRR_BS(pin) (1u << (pin))
+#define GPIO_BSRR_BR(pin) (1u << ((pin) + 16u))
+#define GPIO_AFRL_AFRL(low) (15u << 4u * (low))
+#define GPIO_AFRL_AFRL_CONSOLE(low) (TM_CONSOLE_FUNCTION << 4u * (low))
+#define GPIO_AFRH_AFRH(high) (15u << 4u * ((high) - 8u))
+#define GPIO_AFRH_AFRH_CONSOLE(high) (TM_CONSOLE_FUNCTION << 4u * ((high) - 8u))
+#define STM32_GPIO_ENR_GPIOEN(port) (1u << (port))
+#define AFRL_PINS 8u
+
 #define STM32_TX_TRIES 1000000u
 
 static inline void stm32_gpio_clock(uint32_t port)
 {
-    STM32_GPIO_ENR |= 1u << port;
+    STM32_GPIO_ENR |= STM32_GPIO_ENR_GPIOEN(port);
     (void)STM32_GPIO_ENR; /* two clocks until the peripheral answers */
 }
 
-static inline void stm32_set_bits(volatile uint32_t *reg, uint32_t at, uint32_t bits, uint32_t value)
+static inline void stm32_set(volatile uint32_t *reg, uint32_t field, uint32_t value)
 {
-    *reg = (*reg & ~(((1u << bits) - 1u) << at)) | value << at;
+    *reg = (*reg & ~field) | value;
 }
 
 /* The pin becomes the UART's, with a pull-up so that an open line reads as idle. */
-static inline void stm32_uart_pin(uint32_t port, uint32_t bit)
+static inline void stm32_uart_pin(uint32_t port, uint32_t pin)
 {
     stm32_gpio_clock(port);
-    if (bit < 8u) {
-        stm32_set_bits(&GPIO_AFRL(port), 4u * bit, 4, TM_CONSOLE_FUNCTION);
+    if (pin < AFRL_PINS) {
+        stm32_set(&GPIO_AFRL(port), GPIO_AFRL_AFRL(pin), GPIO_AFRL_AFRL_CONSOLE(pin));
     } else {
-        stm32_set_bits(&GPIO_AFRH(port), 4u * (bit - 8u), 4, TM_CONSOLE_FUNCTION);
+        stm32_set(&GPIO_AFRH(port), GPIO_AFRH_AFRH(pin), GPIO_AFRH_AFRH_CONSOLE(pin));
     }
-    stm32_set_bits(&GPIO_PUPDR(port), 2u * bit, 2, 1);
-    stm32_set_bits(&GPIO_MODER(port), 2u * bit, 2, 2);
+    stm32_set(&GPIO_PUPDR(port), GPIO_PUPDR_PUPDR(pin), GPIO_PUPDR_PUPDR_UP(pin));
+    stm32_set(&GPIO_MODER(port), GPIO_MODER_MODER(pin), GPIO_MODER_MODER_ALTERNATE(pin));
 }
 
 static inline void stm32_uart_pins(void)
@@ -55,7 +73,8 @@ static inline void stm32_uart_pins(void)
 static inline void stm32_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
-    GPIO_BSRR(TM_TRIGGER_PORT) = 1u << (TM_TRIGGER_BIT + (high ? 0u : 16u));
+    GPIO_BSRR(TM_TRIGGER_PORT) =
+        high ? GPIO_BSRR_BS(TM_TRIGGER_BIT) : GPIO_BSRR_BR(TM_TRIGGER_BIT);
 #else
     (void)high;
 #endif
@@ -66,8 +85,10 @@ static inline void stm32_trigger_init(void)
 #ifdef TM_TRIGGER_BIT
     stm32_gpio_clock(TM_TRIGGER_PORT);
     stm32_trigger_set(0);
-    stm32_set_bits(&GPIO_OSPEEDR(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 2);
-    stm32_set_bits(&GPIO_MODER(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 1); /* output */
+    stm32_set(&GPIO_OSPEEDR(TM_TRIGGER_PORT), GPIO_OSPEEDR_OSPEEDR(TM_TRIGGER_BIT),
+              GPIO_OSPEEDR_OSPEEDR_FAST(TM_TRIGGER_BIT));
+    stm32_set(&GPIO_MODER(TM_TRIGGER_PORT), GPIO_MODER_MODER(TM_TRIGGER_BIT),
+              GPIO_MODER_MODER_OUTPUT(TM_TRIGGER_BIT));
 #endif
 }
 
@@ -75,8 +96,9 @@ void tm_trigger_listen(void)
 {
 #ifdef TM_TRIGGER_BIT
     stm32_gpio_clock(TM_TRIGGER_PORT);
-    stm32_set_bits(&GPIO_PUPDR(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 2); /* pull-down */
-    stm32_set_bits(&GPIO_MODER(TM_TRIGGER_PORT), 2u * TM_TRIGGER_BIT, 2, 0); /* input */
+    stm32_set(&GPIO_PUPDR(TM_TRIGGER_PORT), GPIO_PUPDR_PUPDR(TM_TRIGGER_BIT),
+              GPIO_PUPDR_PUPDR_DOWN(TM_TRIGGER_BIT));
+    GPIO_MODER(TM_TRIGGER_PORT) &= ~GPIO_MODER_MODER(TM_TRIGGER_BIT); /* input */
 #endif
 }
 
@@ -92,12 +114,18 @@ int tm_trigger_read(void)
 #ifdef TM_I2C_SDA_BIT
 /* The output is low from the start: as an output the pin pulls the line down, as an input it lets
  * go of it. */
-static inline void stm32_i2c_line_init(uint32_t port, uint32_t bit)
+static inline void stm32_i2c_line_init(uint32_t port, uint32_t pin)
 {
     stm32_gpio_clock(port);
-    GPIO_BSRR(port) = 1u << (bit + 16u);
-    stm32_set_bits(&GPIO_PUPDR(port), 2u * bit, 2, 1);
-    stm32_set_bits(&GPIO_MODER(port), 2u * bit, 2, 0);
+    GPIO_BSRR(port) = GPIO_BSRR_BR(pin);
+    stm32_set(&GPIO_PUPDR(port), GPIO_PUPDR_PUPDR(pin), GPIO_PUPDR_PUPDR_UP(pin));
+    GPIO_MODER(port) &= ~GPIO_MODER_MODER(pin);
+}
+
+static inline void stm32_i2c_line_set(uint32_t port, uint32_t pin, int high)
+{
+    uint32_t mode = high ? 0u : GPIO_MODER_MODER_OUTPUT(pin);
+    stm32_set(&GPIO_MODER(port), GPIO_MODER_MODER(pin), mode);
 }
 
 void tm_i2c_lines_init(void)
@@ -108,11 +136,10 @@ void tm_i2c_lines_init(void)
 
 void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
-    uint32_t mode = high ? 0u : 1u;
     if (line == TM_I2C_SCL) {
-        stm32_set_bits(&GPIO_MODER(TM_I2C_SCL_PORT), 2u * TM_I2C_SCL_BIT, 2, mode);
+        stm32_i2c_line_set(TM_I2C_SCL_PORT, TM_I2C_SCL_BIT, high);
     } else {
-        stm32_set_bits(&GPIO_MODER(TM_I2C_SDA_PORT), 2u * TM_I2C_SDA_BIT, 2, mode);
+        stm32_i2c_line_set(TM_I2C_SDA_PORT, TM_I2C_SDA_BIT, high);
     }
 }
 
@@ -161,7 +188,7 @@ static inline int stm32_usart_read(void)
     if (state & USART_ISR_ORE) {
         USART_ICR = USART_ICR_ORECF;
     }
-    return state & USART_ISR_RXNE ? (int)(USART_RDR & 0xFFu) : -1;
+    return state & USART_ISR_RXNE ? (int)(uint8_t)USART_RDR : -1;
 }
 #endif
 

@@ -6,23 +6,13 @@
  */
 #include <stdint.h>
 
+#include "tm_arm.h"
 #include "tm_port.h"
 
-#define SYST_CSR (*(volatile uint32_t *)0xE000E010u)
-#define SYST_RVR (*(volatile uint32_t *)0xE000E014u)
-#define SYST_CVR (*(volatile uint32_t *)0xE000E018u)
-#define ICSR (*(volatile uint32_t *)0xE000ED04u)
-#define DEMCR (*(volatile uint32_t *)0xE000EDFCu)
-#define DWT_CTRL (*(volatile uint32_t *)0xE0001000u)
-#define DWT_CYCCNT (*(volatile uint32_t *)0xE0001004u)
-#define DWT_LAR (*(volatile uint32_t *)0xE0001FB0u)
-
-#define SYST_RUN 7u /* CLKSOURCE processor, TICKINT, ENABLE */
-#define SYST_MASK 0xFFFFFFu
-#define ICSR_PENDSTSET (1u << 26)
-#define DEMCR_TRCENA (1u << 24)
-#define DWT_CYCCNTENA 1u
-#define LAR_KEY 0xC5ACCE55u /* Cortex-M7 locks its DWT */
+#define ZERO_TRIES 1000u  /* reads of a counter that shows 0 */
+#define STILL_TRIES 1000u /* reads of one that does not move */
+#define DWT_NOPS 8u
+#define HIGH_WORD 32u
 
 enum counter { COUNTER_NONE, COUNTER_SYSTICK, COUNTER_DWT };
 
@@ -62,7 +52,7 @@ static uint64_t widen_dwt(void)
         wraps = wraps + 1;
     }
     latest = now;
-    return (uint64_t)wraps << 32 | now;
+    return (uint64_t)wraps << HIGH_WORD | now;
 }
 
 /* SysTick shows 0 for one clock, when it becomes pending and before it reloads. An emulator may
@@ -70,8 +60,8 @@ static uint64_t widen_dwt(void)
 static uint32_t read_systick(void)
 {
     uint32_t value = 0;
-    for (int tries = 0; tries < 1000 && value == 0; tries++) {
-        value = SYST_CVR & SYST_MASK;
+    for (uint32_t tries = 0; tries < ZERO_TRIES && value == 0; tries++) {
+        value = SYST_CVR & SYST_CVR_CURRENT;
     }
     return value;
 }
@@ -85,7 +75,7 @@ static uint64_t widen_systick(void)
         value = read_systick(); /* the first value may be from before the wrap */
         periods++;
     }
-    return periods << 24 | (-value & SYST_MASK);
+    return periods << SYST_BITS | (-value & SYST_CVR_CURRENT);
 }
 
 void SysTick_Handler(void)
@@ -102,12 +92,12 @@ static int dwt_counts(void)
 #if __ARM_ARCH_ISA_THUMB == 2
     DEMCR |= DEMCR_TRCENA;
 #if __ARM_ARCH == 7
-    DWT_LAR = LAR_KEY;
+    DWT_LAR = DWT_LAR_KEY;
 #endif
     DWT_CYCCNT = 0;
-    DWT_CTRL |= DWT_CYCCNTENA;
+    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
     uint32_t first = DWT_CYCCNT;
-    for (int i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < DWT_NOPS; i++) {
         __asm volatile("nop");
     }
     return DWT_CYCCNT != first;
@@ -119,7 +109,7 @@ static int dwt_counts(void)
 static int systick_counts(void)
 {
     uint32_t first = read_systick();
-    for (int i = 0; i < 1000; i++) {
+    for (uint32_t i = 0; i < STILL_TRIES; i++) {
         if (read_systick() != first) {
             return 1;
         }
@@ -134,12 +124,12 @@ void tm_counter_init(uint32_t clock_hz)
     counter_hz = clock_hz;
     wraps = 0;
     latest = 0;
-    SYST_RVR = SYST_MASK;
+    SYST_RVR = SYST_RVR_RELOAD;
     SYST_CVR = 0;
     if (dwt_counts()) {
         counter = COUNTER_DWT;
     }
-    SYST_CSR = SYST_RUN;
+    SYST_CSR = SYST_CSR_ENABLE | SYST_CSR_TICKINT | SYST_CSR_CLKSOURCE;
     if (counter == COUNTER_NONE && systick_counts()) {
         counter = COUNTER_SYSTICK;
     }

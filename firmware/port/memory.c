@@ -14,9 +14,11 @@ PLAIN void *memcpy(void *restrict to, const void *restrict from, size_t count)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
-    if ((((uintptr_t)target | (uintptr_t)source) & 3u) == 0) {
-        for (; count >= 4; count -= 4, target += 4, source += 4) {
+    if (((uintptr_t)target | (uintptr_t)source) % sizeof(word) == 0) {
+        for (; count >= sizeof(word); count -= sizeof(word)) {
             *(word *)target = *(const word *)source;
+            target += sizeof(word);
+            source += sizeof(word);
         }
     }
     while (count-- > 0) {

@@ -2,30 +2,11 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "tm_arm.h"
 #include "tm_port.h"
 
-#define CPACR (*(volatile uint32_t *)0xE000ED88u)
-#define VTOR (*(volatile uint32_t *)0xE000ED08u)
-#define CFSR (*(volatile uint32_t *)0xE000ED28u)
-#define SHCSR (*(volatile uint32_t *)0xE000ED24u)
-#define SYST_CSR (*(volatile uint32_t *)0xE000E010u)
-#define CCR (*(volatile uint32_t *)0xE000ED14u)
-#define CLIDR (*(volatile uint32_t *)0xE000ED78u)
-#define CCSIDR (*(volatile uint32_t *)0xE000ED80u)
-#define CSSELR (*(volatile uint32_t *)0xE000ED84u)
-#define ICIALLU (*(volatile uint32_t *)0xE000EF50u)
-#define DCISW (*(volatile uint32_t *)0xE000EF60u)
-
-#define SHCSR_FAULTS (7u << 16) /* MEMFAULTENA, BUSFAULTENA, USGFAULTENA */
-#define CFSR_MSTKERR (1u << 4)
-#define CFSR_STKERR (1u << 12)
-#define CFSR_STKOF (1u << 20)
-
-#define CCR_DC (1u << 16)
-#define CCR_IC (1u << 17)
-#define CLIDR_L1_INSTRUCTION (1u << 0)
-#define CLIDR_L1_DATA (1u << 1)
-
+#define SYSTEM_EXCEPTIONS 15
+#define LEAST_LINE_SHIFT 4u /* log2 of the bytes of a cache line of 4 words */
 #define STACK_PAINT 0x5AC35AC3u
 #define GUARD_BYTE(i) ((uint8_t)(0xA5u ^ ((i) * 29u)))
 #define FRAME_PC 6u /* r0-r3, r12, lr, pc, xpsr */
@@ -50,7 +31,7 @@ void SysTick_Handler(void) __attribute__((weak, alias("Fault_Handler")));
 
 struct vectors {
     uint32_t *stack;
-    void (*handlers[15])(void);
+    void (*handlers[SYSTEM_EXCEPTIONS])(void);
 };
 
 /* No device interrupt is ever enabled, so the table ends with the system exceptions. */
@@ -113,11 +94,11 @@ __attribute__((naked)) void Fault_Handler(void)
  * holds the way in its highest bits and the set above the bits of the line (Armv7-M, B2.2.7). */
 static void forget_data_cache(void)
 {
-    CSSELR = 0;
+    CSSELR = CSSELR_LEVEL_1_DATA;
     __asm volatile("dsb" ::: "memory");
-    uint32_t line_shift = (CCSIDR & 7u) + 4u;
-    uint32_t last_way = (CCSIDR >> 3) & 0x3FFu;
-    uint32_t last_set = (CCSIDR >> 13) & 0x7FFFu;
+    uint32_t line_shift = tm_field(CCSIDR, CCSIDR_LINESIZE) + LEAST_LINE_SHIFT;
+    uint32_t last_way = tm_field(CCSIDR, CCSIDR_ASSOCIATIVITY);
+    uint32_t last_set = tm_field(CCSIDR, CCSIDR_NUMSETS);
     uint32_t way_shift = last_way == 0 ? 0 : (uint32_t)__builtin_clz(last_way);
     for (uint32_t set = 0; set <= last_set; set++) {
         for (uint32_t way = 0; way <= last_way; way++) {
@@ -132,12 +113,12 @@ static void enable_caches(void)
 {
     uint32_t caches = CLIDR;
     uint32_t enabled = CCR; /* by a boot ROM, perhaps */
-    if ((caches & CLIDR_L1_INSTRUCTION) && !(enabled & CCR_IC)) {
+    if ((caches & CLIDR_CTYPE1_INSTRUCTION) && !(enabled & CCR_IC)) {
         ICIALLU = 0;
         __asm volatile("dsb\n isb" ::: "memory");
         CCR |= CCR_IC;
     }
-    if ((caches & CLIDR_L1_DATA) && !(enabled & CCR_DC)) {
+    if ((caches & CLIDR_CTYPE1_DATA) && !(enabled & CCR_DC)) {
         forget_data_cache();
         CCR |= CCR_DC;
     }
@@ -149,7 +130,7 @@ static void enable_core(void)
 {
 #if __ARM_ARCH_ISA_THUMB == 2
     VTOR = (uint32_t)(uintptr_t)&tm_vectors;
-    SHCSR |= SHCSR_FAULTS;
+    SHCSR |= SHCSR_MEMFAULTENA | SHCSR_BUSFAULTENA | SHCSR_USGFAULTENA;
 #endif
 #if TM_CACHES
     enable_caches();
@@ -158,7 +139,7 @@ static void enable_core(void)
     __asm volatile("msr msplim, %0" ::"r"(__stack_bottom));
 #endif
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-    CPACR |= 0xFu << 20; /* full access to CP10 and CP11: FPU and MVE */
+    CPACR |= CPACR_CP10 | CPACR_CP11; /* FPU and MVE */
     __asm volatile("dsb\n isb" ::: "memory");
 #endif
 }

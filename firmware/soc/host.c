@@ -14,8 +14,12 @@
 
 #include "tm_port.h"
 
+#define NANOSECONDS 1000000000u
+#define BUFFER_BYTES 4096
+#define READ_MILLISECONDS 100
+
 static int console = -1;
-static char sending[4096];
+static char sending[BUFFER_BYTES];
 static uint32_t sending_count;
 
 static void fail(const char *what)
@@ -39,7 +43,7 @@ static void flush_console(void)
 
 struct tm_clock tm_clock_init(void)
 {
-    return (struct tm_clock){1000000000, "ok"};
+    return (struct tm_clock){NANOSECONDS, "ok"};
 }
 
 void tm_console_init(uint32_t clock_hz)
@@ -83,12 +87,12 @@ void tm_console_write(const char *bytes, uint32_t count)
 /* Sends what is waiting to be sent before it waits, up to 0.1 s, for something to read. */
 int tm_console_read(void)
 {
-    static unsigned char received[4096];
+    static unsigned char received[BUFFER_BYTES];
     static ssize_t count, next;
     if (next == count) {
         flush_console();
         struct pollfd ready = {.fd = console, .events = POLLIN};
-        if (poll(&ready, 1, 100) <= 0) {
+        if (poll(&ready, 1, READ_MILLISECONDS) <= 0) {
             return -1;
         }
         count = recv(console, received, sizeof received, 0);
@@ -127,7 +131,7 @@ uint64_t tm_counter_read(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
 }
 
 const char *tm_counter_name(void)
@@ -137,7 +141,7 @@ const char *tm_counter_name(void)
 
 uint32_t tm_counter_hz(void)
 {
-    return 1000000000;
+    return NANOSECONDS;
 }
 
 /* A process's stack says nothing about a board's: 0 is "not measured". */

@@ -104,6 +104,15 @@
 #define LPUART_CTRL_RE (1u << 18)
 #define LPUART_CTRL_TE (1u << 19)
 
+#define IOMUXC_GPR_GPR27_PIN(pin) (1u << (pin))
+#define GPIO_GDIR_PIN(pin) (1u << (pin))
+#define GPIO_DR_SET_PIN(pin) (1u << (pin))
+#define GPIO_DR_CLEAR_PIN(pin) (1u << (pin))
+#define IOMUXC_GPR_GPR26_PIN(pin) (1u << (pin))
+#define GPIO1_GDIR_PIN(pin) (1u << (pin))
+#define GPIO1_DR_CLEAR_PIN(pin) (1u << (pin))
+
+#define OVERSAMPLING 16u /* OSR */
 #define UART_HZ 24000000u /* whatever the core runs at */
 #define BOOT_HZ 396000000u
 #define READY_TRIES 200000u
@@ -125,6 +134,7 @@ enum {
     CONFIG_DEVICE = 0x44 / 4,     /* deviceType, sflashPadType, serialClkFreq, lutCustomSeqEnable */
     CONFIG_FLASH_BYTES = 0x50 / 4, /* sflashA1Size */
     CONFIG_LUT = 0x80 / 4,        /* sequence 0: read */
+    CONFIG_LUT_END = 0x88 / 4,
     CONFIG_PAGE_BYTES = 0x1C0 / 4,
     CONFIG_SECTOR_BYTES = 0x1C4 / 4,
     CONFIG_COMMAND_CLOCK = 0x1C8 / 4,
@@ -140,10 +150,30 @@ enum {
 #define LUT_MODE8 0x07u
 #define LUT_READ 0x09u
 #define LUT_DUMMY 0x0Cu
+#define LUT_1_PAD 0u
+#define LUT_4_PADS 2u
+
+/* What the words say. EBh: fast read quad I/O; the mode FFh keeps the command byte in each read. */
+#define TAG_FCFB 0x42464346u
+#define VERSION_1_0_0 0x56010000u
+#define TIMING_LOOP_BACK 0x00020101u /* sampled by the DQS pad's loop back; 1 and 2 clocks */
+#define DEVICE_QUAD_100MHZ 0x01060401u /* serial NOR, 4 pads, 100 MHz, the LUT below */
+#define FLASH_BYTES 0x00800000u
+#define PAGE_BYTES 256u
+#define SECTOR_BYTES 4096u
+#define BLOCK_BYTES 65536u
+#define COMMAND_30MHZ 1u
+#define READ_QUAD 0xEBu
+#define READ_ADDRESS_BITS 24u
+#define READ_MODE 0xFFu
+#define READ_DUMMY_CLOCKS 4u
+#define READ_SOME 1u /* however many are asked for */
+#define IVT_HEADER 0x432000D1u /* tag D1h, 32 bytes, version 4.3 */
+#define IVT_BYTES 44u /* with the boot data behind it */
 
 struct image_header {
     uint32_t config[CONFIG_WORDS];
-    uint8_t unused[IVT_OFFSET - 4 * CONFIG_WORDS];
+    uint8_t unused[IVT_OFFSET - CONFIG_WORDS * sizeof(uint32_t)];
     uint32_t ivt_header;
     void (*entry)(void);
     uint32_t reserved;
@@ -155,27 +185,28 @@ struct image_header {
     uint32_t start;
     const char *bytes;
     uint32_t plugin;
-    uint8_t unused2[VECTORS_OFFSET - IVT_OFFSET - 44];
+    uint8_t unused2[VECTORS_OFFSET - IVT_OFFSET - IVT_BYTES];
 };
 
 __attribute__((section(".boot"), used)) static const struct image_header header = {
     .config =
         {
-            [CONFIG_TAG] = 0x42464346u, /* "FCFB" */
-            [CONFIG_VERSION] = 0x56010000u,
-            [CONFIG_TIMING] = 0x00020101u, /* sampled by the DQS pad's loop back; 1 and 2 clocks */
-            [CONFIG_DEVICE] = 0x01060401u, /* serial NOR, 4 pads, 100 MHz, the LUT below */
-            [CONFIG_FLASH_BYTES] = 0x00800000u,
-            /* EBh: fast read quad I/O; the mode FFh keeps the command byte in each read. */
-            [CONFIG_LUT] = LUT_PAIR(LUT(LUT_CMD, 0, 0xEBu), LUT(LUT_ADDRESS, 2, 24u)),
-            [CONFIG_LUT + 1] = LUT_PAIR(LUT(LUT_MODE8, 2, 0xFFu), LUT(LUT_DUMMY, 2, 4u)),
-            [CONFIG_LUT + 2] = LUT_PAIR(LUT(LUT_READ, 2, 1u), 0u),
-            [CONFIG_PAGE_BYTES] = 256u,
-            [CONFIG_SECTOR_BYTES] = 4096u,
-            [CONFIG_COMMAND_CLOCK] = 1u,
-            [CONFIG_BLOCK_BYTES] = 65536u,
+            [CONFIG_TAG] = TAG_FCFB,
+            [CONFIG_VERSION] = VERSION_1_0_0,
+            [CONFIG_TIMING] = TIMING_LOOP_BACK,
+            [CONFIG_DEVICE] = DEVICE_QUAD_100MHZ,
+            [CONFIG_FLASH_BYTES] = FLASH_BYTES,
+            [CONFIG_LUT] = LUT_PAIR(LUT(LUT_CMD, LUT_1_PAD, READ_QUAD),
+                                    LUT(LUT_ADDRESS, LUT_4_PADS, READ_ADDRESS_BITS)),
+            [CONFIG_LUT + 1] = LUT_PAIR(LUT(LUT_MODE8, LUT_4_PADS, READ_MODE),
+                                        LUT(LUT_DUMMY, LUT_4_PADS, READ_DUMMY_CLOCKS)),
+            [CONFIG_LUT_END] = LUT_PAIR(LUT(LUT_READ, LUT_4_PADS, READ_SOME), 0u),
+            [CONFIG_PAGE_BYTES] = PAGE_BYTES,
+            [CONFIG_SECTOR_BYTES] = SECTOR_BYTES,
+            [CONFIG_COMMAND_CLOCK] = COMMAND_30MHZ,
+            [CONFIG_BLOCK_BYTES] = BLOCK_BYTES,
         },
-    .ivt_header = 0x432000D1u, /* tag D1h, 32 bytes, version 4.3 */
+    .ivt_header = IVT_HEADER,
     .entry = image_entry,
     .boot_data = &header.start,
     .self = &header.ivt_header,
@@ -279,7 +310,7 @@ void tm_console_init(uint32_t clock_hz)
         IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PKE | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PUE |
         IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_PUS_22K_UP | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B0_03_HYS;
     IOMUXC_LPUART6_RX_SELECT_INPUT = IOMUXC_LPUART6_RX_SELECT_INPUT_DAISY_AD_B0_03;
-    LPUART_BAUD = LPUART_BAUD_OSR_16 | (UART_HZ / 16u + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD;
+    LPUART_BAUD = LPUART_BAUD_OSR_16 | tm_rounded(UART_HZ / OVERSAMPLING, TM_CONSOLE_BAUD);
     LPUART_CTRL = LPUART_CTRL_TE | LPUART_CTRL_RE;
 }
 
@@ -298,16 +329,16 @@ int tm_console_read(void)
     if (state & LPUART_STAT_OR) {
         LPUART_STAT = LPUART_STAT_OR;
     }
-    return state & LPUART_STAT_RDRF ? (int)(LPUART_DATA & 0xFFu) : -1;
+    return state & LPUART_STAT_RDRF ? (int)(uint8_t)LPUART_DATA : -1;
 }
 
 void tm_trigger_init(void)
 {
 #ifdef TM_TRIGGER_BIT
     IOMUXC_SW_MUX_CTL_PAD_GPIO_B(TM_TRIGGER_BIT) = IOMUXC_SW_MUX_CTL_PAD_GPIO_B_MUX_MODE_GPIO;
-    IOMUXC_GPR_GPR27 |= 1u << TM_TRIGGER_BIT; /* the pin is GPIO7's, not GPIO2's */
-    GPIO_DR_CLEAR = 1u << TM_TRIGGER_BIT;
-    GPIO_GDIR |= 1u << TM_TRIGGER_BIT;
+    IOMUXC_GPR_GPR27 |= IOMUXC_GPR_GPR27_PIN(TM_TRIGGER_BIT); /* the pin is GPIO7's, not GPIO2's */
+    GPIO_DR_CLEAR = GPIO_DR_CLEAR_PIN(TM_TRIGGER_BIT);
+    GPIO_GDIR |= GPIO_GDIR_PIN(TM_TRIGGER_BIT);
 #endif
 }
 
@@ -315,9 +346,9 @@ void tm_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
     if (high) {
-        GPIO_DR_SET = 1u << TM_TRIGGER_BIT;
+        GPIO_DR_SET = GPIO_DR_SET_PIN(TM_TRIGGER_BIT);
     } else {
-        GPIO_DR_CLEAR = 1u << TM_TRIGGER_BIT;
+        GPIO_DR_CLEAR = GPIO_DR_CLEAR_PIN(TM_TRIGGER_BIT);
     }
 #else
     (void)high;
@@ -331,8 +362,8 @@ void tm_trigger_listen(void)
     IOMUXC_SW_PAD_CTL_PAD_GPIO_B(TM_TRIGGER_BIT) = IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PKE |
                                                    IOMUXC_SW_PAD_CTL_PAD_GPIO_B_PUE |
                                                    IOMUXC_SW_PAD_CTL_PAD_GPIO_B_HYS;
-    IOMUXC_GPR_GPR27 |= 1u << TM_TRIGGER_BIT;
-    GPIO_GDIR &= ~(1u << TM_TRIGGER_BIT);
+    IOMUXC_GPR_GPR27 |= IOMUXC_GPR_GPR27_PIN(TM_TRIGGER_BIT);
+    GPIO_GDIR &= ~GPIO_GDIR_PIN(TM_TRIGGER_BIT);
 #endif
 }
 
@@ -348,9 +379,9 @@ int tm_trigger_read(void)
 #ifdef TM_I2C_SDA_BIT
 static void i2c_line_init(uint32_t pin)
 {
-    IOMUXC_GPR_GPR26 &= ~(1u << pin); /* the pin is GPIO1's, not GPIO6's */
-    GPIO1_GDIR &= ~(1u << pin);
-    GPIO1_DR_CLEAR = 1u << pin; /* as an output the pin pulls the line down */
+    IOMUXC_GPR_GPR26 &= ~IOMUXC_GPR_GPR26_PIN(pin); /* the pin is GPIO1's, not GPIO6's */
+    GPIO1_GDIR &= ~GPIO1_GDIR_PIN(pin);
+    GPIO1_DR_CLEAR = GPIO1_DR_CLEAR_PIN(pin); /* as an output the pin pulls the line down */
     IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B(pin) = IOMUXC_SW_MUX_CTL_PAD_GPIO_AD_B_MUX_MODE_GPIO;
     IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B(pin) =
         IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_DSE_R0_6 | IOMUXC_SW_PAD_CTL_PAD_GPIO_AD_B_PKE |
@@ -366,7 +397,7 @@ void tm_i2c_lines_init(void)
 
 void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
-    uint32_t pin = line == TM_I2C_SCL ? 1u << TM_I2C_SCL_BIT : 1u << TM_I2C_SDA_BIT;
+    uint32_t pin = GPIO1_GDIR_PIN(line == TM_I2C_SCL ? TM_I2C_SCL_BIT : TM_I2C_SDA_BIT);
     if (high) {
         GPIO1_GDIR &= ~pin;
     } else {

@@ -3,17 +3,18 @@
 
 #include "board.h"
 #include "tm_port.h"
+#include "tm_register.h"
 
-#define UART(offset) (*(volatile uint32_t *)(TM_CONSOLE_BASE + (offset)))
-#define UART_DATA UART(0x00u)
-#define UART_STATE UART(0x04u)
-#define UART_CTRL UART(0x08u)
-#define UART_BAUDDIV UART(0x10u)
+#define UART_DATA REGISTER(TM_CONSOLE_BASE + 0x00u)
+#define UART_STATE REGISTER(TM_CONSOLE_BASE + 0x04u)
+#define UART_CTRL REGISTER(TM_CONSOLE_BASE + 0x08u)
+#define UART_BAUDDIV REGISTER(TM_CONSOLE_BASE + 0x10u)
 
-#define STATE_TX_FULL (1u << 0)
-#define STATE_RX_FULL (1u << 1)
-#define CTRL_TX_RX 3u
-#define BAUDDIV_MIN 16u
+#define UART_STATE_TXFULL (1u << 0)
+#define UART_STATE_RXFULL (1u << 1)
+#define UART_CTRL_TXEN (1u << 0)
+#define UART_CTRL_RXEN (1u << 1)
+#define UART_BAUDDIV_MIN 16u
 #define TX_TRIES 1000000u
 
 struct tm_clock tm_clock_init(void)
@@ -24,14 +25,14 @@ struct tm_clock tm_clock_init(void)
 void tm_console_init(uint32_t clock_hz)
 {
     uint32_t divider = clock_hz / TM_CONSOLE_BAUD;
-    UART_BAUDDIV = divider < BAUDDIV_MIN ? BAUDDIV_MIN : divider;
-    UART_CTRL = CTRL_TX_RX;
+    UART_BAUDDIV = divider < UART_BAUDDIV_MIN ? UART_BAUDDIV_MIN : divider;
+    UART_CTRL = UART_CTRL_TXEN | UART_CTRL_RXEN;
 }
 
 void tm_console_write(const char *bytes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t tries = 0; (UART_STATE & STATE_TX_FULL) && tries < TX_TRIES; tries++) {
+        for (uint32_t tries = 0; (UART_STATE & UART_STATE_TXFULL) && tries < TX_TRIES; tries++) {
         }
         UART_DATA = (uint8_t)bytes[i];
     }
@@ -39,7 +40,7 @@ void tm_console_write(const char *bytes, uint32_t count)
 
 int tm_console_read(void)
 {
-    return UART_STATE & STATE_RX_FULL ? (int)(UART_DATA & 0xFFu) : -1;
+    return UART_STATE & UART_STATE_RXFULL ? (int)(uint8_t)UART_DATA : -1;
 }
 
 void tm_trigger_init(void)
@@ -62,9 +63,9 @@ int tm_trigger_read(void)
 
 #ifdef TM_I2C_BASE
 /* Arm's SBCon: one register shows the lines, another lets go of them, a third pulls them down. */
-#define SBCON_CONTROL (*(volatile uint32_t *)(TM_I2C_BASE + 0x0u))
-#define SBCON_CONTROLS (*(volatile uint32_t *)(TM_I2C_BASE + 0x0u))
-#define SBCON_CONTROLC (*(volatile uint32_t *)(TM_I2C_BASE + 0x4u))
+#define SBCON_CONTROL REGISTER(TM_I2C_BASE + 0x0u)
+#define SBCON_CONTROLS REGISTER(TM_I2C_BASE + 0x0u)
+#define SBCON_CONTROLC REGISTER(TM_I2C_BASE + 0x4u)
 #define SBCON_SCL (1u << 0)
 #define SBCON_SDA (1u << 1)
 

@@ -31,7 +31,16 @@
 #define GPIO_PIN_CNF_PULL_DOWN (1u << 2)
 #define GPIO_PIN_CNF_PULL_UP (3u << 2)
 
-#define UART_ENABLED 4u
+#define GPIO_OUTSET_PIN(pin) (1u << (pin))
+#define GPIO_OUTCLR_PIN(pin) (1u << (pin))
+#define GPIO_DIRSET_PIN(pin) (1u << (pin))
+#define GPIO_DIRCLR_PIN(pin) (1u << (pin))
+#define UART_BAUDRATE_BAUDRATE_USED (0xFFFFFu << 12)
+#define UART_BAUDRATE_BAUDRATE_HALF (1u << 11) /* of the lowest bit used */
+#define TASK_TRIGGER (1u << 0)
+#define EVENT_GENERATED (1u << 0)
+#define BAUDRATE_SCALE 32u
+#define UART_ENABLE_ENABLE_ENABLED (4u << 0)
 #define CRYSTAL_TRIES 100000u
 #define TX_TRIES 1000000u
 
@@ -39,7 +48,7 @@
 struct tm_clock tm_clock_init(void)
 {
     CLOCK_EVENTS_HFCLKSTARTED = 0;
-    CLOCK_TASKS_HFCLKSTART = 1;
+    CLOCK_TASKS_HFCLKSTART = TASK_TRIGGER;
     for (uint32_t tries = 0; tries < CRYSTAL_TRIES; tries++) {
         if (CLOCK_EVENTS_HFCLKSTARTED) {
             return (struct tm_clock){TM_CLOCK_HZ, "ok"};
@@ -52,16 +61,16 @@ void tm_console_init(uint32_t clock_hz)
 {
     (void)clock_hz; /* known beforehand, which spares a division in 64 bits */
     /* baud * 2^32 / clock, rounded to the upper 20 bits: 0x01D7E000 for 115200 at 16 MHz. */
-    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << 32) / TM_CLOCK_HZ;
-    GPIO_OUTSET = 1u << TM_CONSOLE_TX_BIT; /* the line idles high before the UART drives it */
-    GPIO_DIRSET = 1u << TM_CONSOLE_TX_BIT;
+    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << BAUDRATE_SCALE) / TM_CLOCK_HZ;
+    GPIO_OUTSET = GPIO_OUTSET_PIN(TM_CONSOLE_TX_BIT); /* the line idles high before the UART drives it */
+    GPIO_DIRSET = GPIO_DIRSET_PIN(TM_CONSOLE_TX_BIT);
     UART_PSELTXD = TM_CONSOLE_TX_BIT;
     UART_PSELRXD = TM_CONSOLE_RX_BIT;
-    UART_BAUDRATE = (uint32_t)(rate + 0x800u) & 0xFFFFF000u;
-    UART_ENABLE = UART_ENABLED;
+    UART_BAUDRATE = (uint32_t)(rate + UART_BAUDRATE_BAUDRATE_HALF) & UART_BAUDRATE_BAUDRATE_USED;
+    UART_ENABLE = UART_ENABLE_ENABLE_ENABLED;
     UART_EVENTS_RXDRDY = 0;
-    UART_TASKS_STARTTX = 1;
-    UART_TASKS_STARTRX = 1;
+    UART_TASKS_STARTTX = TASK_TRIGGER;
+    UART_TASKS_STARTRX = TASK_TRIGGER;
 }
 
 void tm_console_write(const char *bytes, uint32_t count)
@@ -80,14 +89,14 @@ int tm_console_read(void)
         return -1;
     }
     UART_EVENTS_RXDRDY = 0; /* before RXD: reading it may raise the next event */
-    return (int)(UART_RXD & 0xFFu);
+    return (int)(uint8_t)UART_RXD;
 }
 
 void tm_trigger_init(void)
 {
 #ifdef TM_TRIGGER_BIT
-    GPIO_OUTCLR = 1u << TM_TRIGGER_BIT;
-    GPIO_DIRSET = 1u << TM_TRIGGER_BIT;
+    GPIO_OUTCLR = GPIO_OUTCLR_PIN(TM_TRIGGER_BIT);
+    GPIO_DIRSET = GPIO_DIRSET_PIN(TM_TRIGGER_BIT);
 #endif
 }
 
@@ -95,9 +104,9 @@ void tm_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
     if (high) {
-        GPIO_OUTSET = 1u << TM_TRIGGER_BIT;
+        GPIO_OUTSET = GPIO_OUTSET_PIN(TM_TRIGGER_BIT);
     } else {
-        GPIO_OUTCLR = 1u << TM_TRIGGER_BIT;
+        GPIO_OUTCLR = GPIO_OUTCLR_PIN(TM_TRIGGER_BIT);
     }
 #else
     (void)high;
@@ -125,8 +134,8 @@ int tm_trigger_read(void)
  * go of it. */
 void tm_i2c_lines_init(void)
 {
-    GPIO_OUTCLR = 1u << TM_I2C_SCL_BIT;
-    GPIO_OUTCLR = 1u << TM_I2C_SDA_BIT;
+    GPIO_OUTCLR = GPIO_OUTCLR_PIN(TM_I2C_SCL_BIT);
+    GPIO_OUTCLR = GPIO_OUTCLR_PIN(TM_I2C_SDA_BIT);
     GPIO_PIN_CNF(PIN_NUMBER(TM_I2C_SCL)) = GPIO_PIN_CNF_PULL_UP; /* input, connected */
     GPIO_PIN_CNF(PIN_NUMBER(TM_I2C_SDA)) = GPIO_PIN_CNF_PULL_UP;
 }
@@ -135,14 +144,14 @@ void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
     if (line == TM_I2C_SCL) {
         if (high) {
-            GPIO_DIRCLR = 1u << TM_I2C_SCL_BIT;
+            GPIO_DIRCLR = GPIO_DIRCLR_PIN(TM_I2C_SCL_BIT);
         } else {
-            GPIO_DIRSET = 1u << TM_I2C_SCL_BIT;
+            GPIO_DIRSET = GPIO_DIRSET_PIN(TM_I2C_SCL_BIT);
         }
     } else if (high) {
-        GPIO_DIRCLR = 1u << TM_I2C_SDA_BIT;
+        GPIO_DIRCLR = GPIO_DIRCLR_PIN(TM_I2C_SDA_BIT);
     } else {
-        GPIO_DIRSET = 1u << TM_I2C_SDA_BIT;
+        GPIO_DIRSET = GPIO_DIRSET_PIN(TM_I2C_SDA_BIT);
     }
 }
 

@@ -40,6 +40,15 @@
 #define UART_ENABLE_ENABLE_UART (4u << 0)
 #define UART_PSEL_TXD_PIN_AND_PORT (TM_CONSOLE_TX_BIT << 0 | TM_CONSOLE_TX_PORT << 5)
 #define UART_PSEL_RXD_PIN_AND_PORT (TM_CONSOLE_RX_BIT << 0 | TM_CONSOLE_RX_PORT << 5)
+#define P_OUTSET_PIN(pin) (1u << (pin))
+#define P_OUTCLR_PIN(pin) (1u << (pin))
+#define P_DIRSET_PIN(pin) (1u << (pin))
+#define P_DIRCLR_PIN(pin) (1u << (pin))
+#define UART_BAUDRATE_BAUDRATE_USED (0xFFFFFu << 12)
+#define UART_BAUDRATE_BAUDRATE_HALF (1u << 11) /* of the lowest bit used */
+#define TASK_TRIGGER (1u << 0)
+#define EVENT_GENERATED (1u << 0)
+#define BAUDRATE_SCALE 32u
 
 #define UART_HZ 16000000u /* whatever the core runs at */
 #define CRYSTAL_TRIES 200000u
@@ -52,8 +61,8 @@ struct tm_clock tm_clock_init(void)
     APPROTECT_DISABLE = APPROTECT_DISABLE_DISABLE_SOFTWARE;
     NVMC_ICACHECNF = NVMC_ICACHECNF_CACHEEN;
     CLOCK_EVENTS_HFCLKSTARTED = 0;
-    CLOCK_TASKS_HFCLKSTART = 1;
-    if (!tm_wait(&CLOCK_EVENTS_HFCLKSTARTED, 1, 1, CRYSTAL_TRIES)) {
+    CLOCK_TASKS_HFCLKSTART = TASK_TRIGGER;
+    if (!tm_wait(&CLOCK_EVENTS_HFCLKSTARTED, EVENT_GENERATED, EVENT_GENERATED, CRYSTAL_TRIES)) {
         return (struct tm_clock){TM_CLOCK_HZ, "hfxo_timeout"};
     }
     return (struct tm_clock){TM_CLOCK_HZ, "ok"};
@@ -63,16 +72,16 @@ void tm_console_init(uint32_t clock_hz)
 {
     (void)clock_hz;
     /* baud * 2^32 / 16 MHz, rounded to the upper 20 bits: 0x01D7E000 for 115200. */
-    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << 32) / UART_HZ;
-    P_OUTSET(TM_CONSOLE_TX_PORT) = 1u << TM_CONSOLE_TX_BIT; /* the line idles high */
-    P_DIRSET(TM_CONSOLE_TX_PORT) = 1u << TM_CONSOLE_TX_BIT;
+    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << BAUDRATE_SCALE) / UART_HZ;
+    P_OUTSET(TM_CONSOLE_TX_PORT) = P_OUTSET_PIN(TM_CONSOLE_TX_BIT); /* the line idles high */
+    P_DIRSET(TM_CONSOLE_TX_PORT) = P_DIRSET_PIN(TM_CONSOLE_TX_BIT);
     UART_PSEL_TXD = UART_PSEL_TXD_PIN_AND_PORT;
     UART_PSEL_RXD = UART_PSEL_RXD_PIN_AND_PORT;
-    UART_BAUDRATE = (uint32_t)(rate + 0x800u) & 0xFFFFF000u;
+    UART_BAUDRATE = (uint32_t)(rate + UART_BAUDRATE_BAUDRATE_HALF) & UART_BAUDRATE_BAUDRATE_USED;
     UART_ENABLE = UART_ENABLE_ENABLE_UART;
     UART_EVENTS_RXDRDY = 0;
-    UART_TASKS_STARTTX = 1;
-    UART_TASKS_STARTRX = 1;
+    UART_TASKS_STARTTX = TASK_TRIGGER;
+    UART_TASKS_STARTRX = TASK_TRIGGER;
 }
 
 void tm_console_write(const char *bytes, uint32_t count)
@@ -80,7 +89,7 @@ void tm_console_write(const char *bytes, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         UART_EVENTS_TXDRDY = 0;
         UART_TXD = (uint8_t)bytes[i];
-        tm_wait(&UART_EVENTS_TXDRDY, 1, 1, TX_TRIES);
+        tm_wait(&UART_EVENTS_TXDRDY, EVENT_GENERATED, EVENT_GENERATED, TX_TRIES);
     }
 }
 
@@ -90,14 +99,14 @@ int tm_console_read(void)
         return -1;
     }
     UART_EVENTS_RXDRDY = 0; /* before RXD: reading it may raise the next event */
-    return (int)(UART_RXD & 0xFFu);
+    return (int)(uint8_t)UART_RXD;
 }
 
 void tm_trigger_init(void)
 {
 #ifdef TM_TRIGGER_BIT
-    P_OUTCLR(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
-    P_DIRSET(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+    P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
+    P_DIRSET(TM_TRIGGER_PORT) = P_DIRSET_PIN(TM_TRIGGER_BIT);
 #endif
 }
 
@@ -105,9 +114,9 @@ void tm_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
     if (high) {
-        P_OUTSET(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+        P_OUTSET(TM_TRIGGER_PORT) = P_OUTSET_PIN(TM_TRIGGER_BIT);
     } else {
-        P_OUTCLR(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+        P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
     }
 #else
     (void)high;
@@ -135,8 +144,8 @@ int tm_trigger_read(void)
  * go of it. */
 void tm_i2c_lines_init(void)
 {
-    P_OUTCLR(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
-    P_OUTCLR(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+    P_OUTCLR(TM_I2C_SCL_PORT) = P_OUTCLR_PIN(TM_I2C_SCL_BIT);
+    P_OUTCLR(TM_I2C_SDA_PORT) = P_OUTCLR_PIN(TM_I2C_SDA_BIT);
     P_PIN_CNF(PIN_NUMBER(TM_I2C_SCL)) = P_PIN_CNF_PULL_UP; /* input, connected */
     P_PIN_CNF(PIN_NUMBER(TM_I2C_SDA)) = P_PIN_CNF_PULL_UP;
 }
@@ -145,14 +154,14 @@ void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
     if (line == TM_I2C_SCL) {
         if (high) {
-            P_DIRCLR(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
+            P_DIRCLR(TM_I2C_SCL_PORT) = P_DIRCLR_PIN(TM_I2C_SCL_BIT);
         } else {
-            P_DIRSET(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
+            P_DIRSET(TM_I2C_SCL_PORT) = P_DIRSET_PIN(TM_I2C_SCL_BIT);
         }
     } else if (high) {
-        P_DIRCLR(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+        P_DIRCLR(TM_I2C_SDA_PORT) = P_DIRCLR_PIN(TM_I2C_SDA_BIT);
     } else {
-        P_DIRSET(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+        P_DIRSET(TM_I2C_SDA_PORT) = P_DIRSET_PIN(TM_I2C_SDA_BIT);
     }
 }
 

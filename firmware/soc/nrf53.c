@@ -49,30 +49,40 @@
 #define P_PIN_CNF_PULL_DOWN (1u << 2)
 #define P_PIN_CNF_PULL_UP (3u << 2)
 
+#define UICR_APPROTECT_PALL_UNPROTECTED (0x50FA50FAu << 0)
 #define CACHE_ENABLE_ENABLE (1u << 0)
 #define CLOCK_HFCLKCTRL_HCLK_DIV1 (0u << 0)
 #define UARTE_ENABLE_ENABLE_UARTE (8u << 0)
 #define UARTE_PSEL_TXD_PIN_AND_PORT (TM_CONSOLE_TX_BIT << 0 | TM_CONSOLE_TX_PORT << 5)
 #define UARTE_PSEL_RXD_PIN_AND_PORT (TM_CONSOLE_RX_BIT << 0 | TM_CONSOLE_RX_PORT << 5)
+#define P_OUTSET_PIN(pin) (1u << (pin))
+#define P_OUTCLR_PIN(pin) (1u << (pin))
+#define P_DIRSET_PIN(pin) (1u << (pin))
+#define P_DIRCLR_PIN(pin) (1u << (pin))
+#define UARTE_BAUDRATE_BAUDRATE_USED (0xFFFFFu << 12)
+#define UARTE_BAUDRATE_BAUDRATE_HALF (1u << 11) /* of the lowest bit used */
+#define TASK_TRIGGER (1u << 0)
+#define EVENT_GENERATED (1u << 0)
+#define BAUDRATE_SCALE 32u
 
 #define UART_HZ 16000000u /* whatever the core runs at */
-#define UNPROTECTED 0x50FA50FAu
+#define SENDING_BYTES 64u
 #define TRIM_COUNT 32u
 #define CRYSTAL_TRIES 400000u
 #define TX_TRIES 10000000u
 
-static uint8_t sending[64];
+static uint8_t sending[SENDING_BYTES];
 static volatile uint8_t received;
 
 /* A chip whose UICR leaves the debug port open locks it all the same until the firmware repeats
  * the key; a chip that was locked on purpose stays locked. */
 static void keep_debug_port_open(void)
 {
-    if (UICR_APPROTECT == UNPROTECTED) {
-        CTRLAP_APPROTECT_DISABLE = UNPROTECTED;
+    if (UICR_APPROTECT == UICR_APPROTECT_PALL_UNPROTECTED) {
+        CTRLAP_APPROTECT_DISABLE = UICR_APPROTECT_PALL_UNPROTECTED;
     }
-    if (UICR_SECUREAPPROTECT == UNPROTECTED) {
-        CTRLAP_SECUREAPPROTECT_DISABLE = UNPROTECTED;
+    if (UICR_SECUREAPPROTECT == UICR_APPROTECT_PALL_UNPROTECTED) {
+        CTRLAP_SECUREAPPROTECT_DISABLE = UICR_APPROTECT_PALL_UNPROTECTED;
     }
 }
 
@@ -92,8 +102,8 @@ struct tm_clock tm_clock_init(void)
     CACHE_ENABLE = CACHE_ENABLE_ENABLE;
     CLOCK_HFCLKCTRL = CLOCK_HFCLKCTRL_HCLK_DIV1;
     CLOCK_EVENTS_HFCLKSTARTED = 0;
-    CLOCK_TASKS_HFCLKSTART = 1;
-    if (!tm_wait(&CLOCK_EVENTS_HFCLKSTARTED, 1, 1, CRYSTAL_TRIES)) {
+    CLOCK_TASKS_HFCLKSTART = TASK_TRIGGER;
+    if (!tm_wait(&CLOCK_EVENTS_HFCLKSTARTED, EVENT_GENERATED, EVENT_GENERATED, CRYSTAL_TRIES)) {
         return (struct tm_clock){TM_CLOCK_HZ, "hfxo_timeout"};
     }
     return (struct tm_clock){TM_CLOCK_HZ, "ok"};
@@ -103,20 +113,20 @@ static void receive_one(void)
 {
     UARTE_EVENTS_ENDRX = 0;
     UARTE_RXD_PTR = (uint32_t)(uintptr_t)&received;
-    UARTE_RXD_MAXCNT = 1;
-    UARTE_TASKS_STARTRX = 1;
+    UARTE_RXD_MAXCNT = sizeof received;
+    UARTE_TASKS_STARTRX = TASK_TRIGGER;
 }
 
 void tm_console_init(uint32_t clock_hz)
 {
     (void)clock_hz;
     /* baud * 2^32 / 16 MHz, rounded to the upper 20 bits. */
-    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << 32) / UART_HZ;
-    P_OUTSET(TM_CONSOLE_TX_PORT) = 1u << TM_CONSOLE_TX_BIT; /* the line idles high */
-    P_DIRSET(TM_CONSOLE_TX_PORT) = 1u << TM_CONSOLE_TX_BIT;
+    uint64_t rate = ((uint64_t)TM_CONSOLE_BAUD << BAUDRATE_SCALE) / UART_HZ;
+    P_OUTSET(TM_CONSOLE_TX_PORT) = P_OUTSET_PIN(TM_CONSOLE_TX_BIT); /* the line idles high */
+    P_DIRSET(TM_CONSOLE_TX_PORT) = P_DIRSET_PIN(TM_CONSOLE_TX_BIT);
     UARTE_PSEL_TXD = UARTE_PSEL_TXD_PIN_AND_PORT;
     UARTE_PSEL_RXD = UARTE_PSEL_RXD_PIN_AND_PORT;
-    UARTE_BAUDRATE = (uint32_t)(rate + 0x800u) & 0xFFFFF000u;
+    UARTE_BAUDRATE = (uint32_t)(rate + UARTE_BAUDRATE_BAUDRATE_HALF) & UARTE_BAUDRATE_BAUDRATE_USED;
     UARTE_ENABLE = UARTE_ENABLE_ENABLE_UARTE;
     receive_one();
 }
@@ -132,8 +142,8 @@ void tm_console_write(const char *bytes, uint32_t count)
         UARTE_EVENTS_ENDTX = 0;
         UARTE_TXD_PTR = (uint32_t)(uintptr_t)sending;
         UARTE_TXD_MAXCNT = part;
-        UARTE_TASKS_STARTTX = 1;
-        tm_wait(&UARTE_EVENTS_ENDTX, 1, 1, TX_TRIES);
+        UARTE_TASKS_STARTTX = TASK_TRIGGER;
+        tm_wait(&UARTE_EVENTS_ENDTX, EVENT_GENERATED, EVENT_GENERATED, TX_TRIES);
         bytes += part;
         count -= part;
     }
@@ -152,8 +162,8 @@ int tm_console_read(void)
 void tm_trigger_init(void)
 {
 #ifdef TM_TRIGGER_BIT
-    P_OUTCLR(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
-    P_DIRSET(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+    P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
+    P_DIRSET(TM_TRIGGER_PORT) = P_DIRSET_PIN(TM_TRIGGER_BIT);
 #endif
 }
 
@@ -161,9 +171,9 @@ void tm_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
     if (high) {
-        P_OUTSET(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+        P_OUTSET(TM_TRIGGER_PORT) = P_OUTSET_PIN(TM_TRIGGER_BIT);
     } else {
-        P_OUTCLR(TM_TRIGGER_PORT) = 1u << TM_TRIGGER_BIT;
+        P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
     }
 #else
     (void)high;
@@ -191,8 +201,8 @@ int tm_trigger_read(void)
  * go of it. */
 void tm_i2c_lines_init(void)
 {
-    P_OUTCLR(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
-    P_OUTCLR(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+    P_OUTCLR(TM_I2C_SCL_PORT) = P_OUTCLR_PIN(TM_I2C_SCL_BIT);
+    P_OUTCLR(TM_I2C_SDA_PORT) = P_OUTCLR_PIN(TM_I2C_SDA_BIT);
     P_PIN_CNF(PIN_NUMBER(TM_I2C_SCL)) = P_PIN_CNF_PULL_UP; /* input, connected */
     P_PIN_CNF(PIN_NUMBER(TM_I2C_SDA)) = P_PIN_CNF_PULL_UP;
 }
@@ -201,14 +211,14 @@ void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
     if (line == TM_I2C_SCL) {
         if (high) {
-            P_DIRCLR(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
+            P_DIRCLR(TM_I2C_SCL_PORT) = P_DIRCLR_PIN(TM_I2C_SCL_BIT);
         } else {
-            P_DIRSET(TM_I2C_SCL_PORT) = 1u << TM_I2C_SCL_BIT;
+            P_DIRSET(TM_I2C_SCL_PORT) = P_DIRSET_PIN(TM_I2C_SCL_BIT);
         }
     } else if (high) {
-        P_DIRCLR(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+        P_DIRCLR(TM_I2C_SDA_PORT) = P_DIRCLR_PIN(TM_I2C_SDA_BIT);
     } else {
-        P_DIRSET(TM_I2C_SDA_PORT) = 1u << TM_I2C_SDA_BIT;
+        P_DIRSET(TM_I2C_SDA_PORT) = P_DIRSET_PIN(TM_I2C_SDA_BIT);
     }
 }
 

@@ -83,6 +83,9 @@
 #define CLOCKS_CLK_REF_CTRL_SRC_XOSC (2u << 0)
 #define CLOCKS_CLK_SYS_CTRL_SRC_AUX (1u << 0)
 #define CLOCKS_CLK_SYS_CTRL_AUXSRC_PLL_SYS (0u << 5)
+#define CLOCKS_CLK_REF_SELECTED_XOSC (1u << 2) /* one bit a source, by its number in SRC */
+#define CLOCKS_CLK_SYS_SELECTED_REF (1u << 0)
+#define CLOCKS_CLK_SYS_SELECTED_AUX (1u << 1)
 #define CLOCKS_CLK_PERI_CTRL_AUXSRC_CLK_SYS (0u << 5)
 #define CLOCKS_CLK_PERI_CTRL_ENABLE (1u << 11)
 #define RESETS_RESET_IO_BANK0 (1u << RESET_IO_BANK0)
@@ -101,11 +104,16 @@
 #define PLL_SYS_PWR_VCOPD (1u << 5)
 #define IO_BANK0_GPIO_CTRL_FUNCSEL_SIO (5u << 0)
 #define IO_BANK0_GPIO_CTRL_FUNCSEL_CONSOLE (TM_CONSOLE_FUNCTION << 0)
+#define SIO_GPIO_OUT_SET_PIN(pin) (1u << (pin))
+#define SIO_GPIO_OUT_CLR_PIN(pin) (1u << (pin))
+#define SIO_GPIO_OE_SET_PIN(pin) (1u << (pin))
+#define SIO_GPIO_OE_CLR_PIN(pin) (1u << (pin))
 #define PADS_BANK0_GPIO_PDE (1u << 2)
 #define PADS_BANK0_GPIO_PUE (1u << 3)
 #define PADS_BANK0_GPIO_IE (1u << 6)
 #define UART_UARTFR_RXFE (1u << 4)
 #define UART_UARTFR_TXFF (1u << 5)
+#define UART_UARTFBRD_BAUD_DIVFRAC (63u << 0)
 #define UART_UARTLCR_H_FEN (1u << 4)
 #define UART_UARTLCR_H_WLEN_8BIT (3u << 5)
 #define UART_UARTCR_UARTEN (1u << 0)
@@ -128,6 +136,8 @@
 #define PLL_SYS_PRIM_POSTDIV2_DIV2 (2u << 12)
 
 #define ROSC_HZ 6500000u /* as the data sheets give it; chips differ widely */
+#define OVERSAMPLING 16u
+#define DIVIDER_STEPS 64u
 #define READY_TRIES 100000u
 #define TX_TRIES 1000000u
 
@@ -209,13 +219,25 @@ __asm(
     ".popsection                       \n");
 #else
 /* A block that says: an executable for the RP2350's Arm cores, secure. It is the only one, so it
- * links to itself; the vector table at the start of flash is where the ROM expects it. */
-__attribute__((section(".boot_block"), used)) static const uint32_t image_definition[5] = {
-    0xFFFFDED3u, /* start */
-    0x10210142u, /* IMAGE_TYPE, one word: EXE, secure, Arm, RP2350 */
-    0x000001FFu, /* last item; one word came before it */
-    0x00000000u, /* offset of the next block */
-    0xAB123579u, /* end */
+ * links to itself; the vector table at the start of flash is where the ROM expects it. An item has
+ * its type in the lowest byte, then its words, then what it says (RP2350 datasheet, 5.9). */
+#define BLOCK_START 0xFFFFDED3u
+#define BLOCK_END 0xAB123579u
+#define ITEM_IMAGE_TYPE (0x42u | 1u << 8)
+#define ITEM_IMAGE_TYPE_EXE (1u << 16)
+#define ITEM_IMAGE_TYPE_SECURE (2u << 20)
+#define ITEM_IMAGE_TYPE_ARM (0u << 24)
+#define ITEM_IMAGE_TYPE_RP2350 (1u << 28)
+#define ITEM_LAST (0xFFu | 1u << 8) /* one word came before it */
+#define BLOCK_IS_ALONE 0u           /* offset of the next block */
+
+__attribute__((section(".boot_block"), used)) static const uint32_t image_definition[] = {
+    BLOCK_START,
+    ITEM_IMAGE_TYPE | ITEM_IMAGE_TYPE_EXE | ITEM_IMAGE_TYPE_SECURE | ITEM_IMAGE_TYPE_ARM |
+        ITEM_IMAGE_TYPE_RP2350,
+    ITEM_LAST,
+    BLOCK_IS_ALONE,
+    BLOCK_END,
 };
 #endif
 
@@ -252,7 +274,7 @@ struct tm_clock tm_clock_init(void)
 {
     CLOCKS_CLK_SYS_RESUS_CTRL = 0;
     CLOCKS_CLK_SYS_CTRL &= ~CLOCKS_CLK_SYS_CTRL_SRC_AUX; /* from clk_ref */
-    if (!ready(&CLOCKS_CLK_SYS_SELECTED, 1u << 0)) {
+    if (!ready(&CLOCKS_CLK_SYS_SELECTED, CLOCKS_CLK_SYS_SELECTED_REF)) {
         return (struct tm_clock){ROSC_HZ, "switch_timeout"};
     }
     XOSC_STARTUP = XOSC_STARTUP_DELAY_1MS;
@@ -261,7 +283,7 @@ struct tm_clock tm_clock_init(void)
         return (struct tm_clock){ROSC_HZ, "xosc_timeout"};
     }
     CLOCKS_CLK_REF_CTRL = CLOCKS_CLK_REF_CTRL_SRC_XOSC;
-    if (!ready(&CLOCKS_CLK_REF_SELECTED, 1u << CLOCKS_CLK_REF_CTRL_SRC_XOSC)) {
+    if (!ready(&CLOCKS_CLK_REF_SELECTED, CLOCKS_CLK_REF_SELECTED_XOSC)) {
         return (struct tm_clock){ROSC_HZ, "switch_timeout"};
     }
     if (!start_pll()) {
@@ -269,7 +291,7 @@ struct tm_clock tm_clock_init(void)
     }
     CLOCKS_CLK_SYS_CTRL = CLOCKS_CLK_SYS_CTRL_AUXSRC_PLL_SYS; /* before the switch to it */
     CLOCKS_CLK_SYS_CTRL = CLOCKS_CLK_SYS_CTRL_AUXSRC_PLL_SYS | CLOCKS_CLK_SYS_CTRL_SRC_AUX;
-    if (!ready(&CLOCKS_CLK_SYS_SELECTED, 1u << 1)) {
+    if (!ready(&CLOCKS_CLK_SYS_SELECTED, CLOCKS_CLK_SYS_SELECTED_AUX)) {
         return (struct tm_clock){TM_OSCILLATOR_HZ, "switch_timeout"};
     }
     return (struct tm_clock){TM_CLOCK_HZ, "ok"};
@@ -292,9 +314,10 @@ void tm_console_init(uint32_t clock_hz)
     pin_function(TM_CONSOLE_TX_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_CONSOLE, pad);
     pin_function(TM_CONSOLE_RX_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_CONSOLE, pad);
     /* clock / (16 * baud) in 64ths */
-    uint32_t divider = (clock_hz * 4u + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD;
-    UART_UARTIBRD = divider >> 6;
-    UART_UARTFBRD = divider & 63u;
+    uint32_t scaled = clock_hz * (DIVIDER_STEPS / OVERSAMPLING);
+    uint32_t divider = tm_rounded(scaled, TM_CONSOLE_BAUD);
+    UART_UARTIBRD = divider / DIVIDER_STEPS;
+    UART_UARTFBRD = divider & UART_UARTFBRD_BAUD_DIVFRAC;
     UART_UARTLCR_H = UART_UARTLCR_H_WLEN_8BIT | UART_UARTLCR_H_FEN; /* takes the dividers over */
     UART_UARTCR = UART_UARTCR_UARTEN | UART_UARTCR_TXE | UART_UARTCR_RXE;
 }
@@ -309,15 +332,15 @@ void tm_console_write(const char *bytes, uint32_t count)
 
 int tm_console_read(void)
 {
-    return UART_UARTFR & UART_UARTFR_RXFE ? -1 : (int)(UART_UARTDR & 0xFFu);
+    return UART_UARTFR & UART_UARTFR_RXFE ? -1 : (int)(uint8_t)UART_UARTDR;
 }
 
 void tm_trigger_init(void)
 {
 #ifdef TM_TRIGGER_BIT
     leave_reset(RESETS_RESET_IO_BANK0 | RESETS_RESET_PADS_BANK0);
-    SIO_GPIO_OUT_CLR = 1u << TM_TRIGGER_BIT;
-    SIO_GPIO_OE_SET = 1u << TM_TRIGGER_BIT;
+    SIO_GPIO_OUT_CLR = SIO_GPIO_OUT_CLR_PIN(TM_TRIGGER_BIT);
+    SIO_GPIO_OE_SET = SIO_GPIO_OE_SET_PIN(TM_TRIGGER_BIT);
     pin_function(TM_TRIGGER_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO, PADS_BANK0_GPIO_IE);
 #endif
 }
@@ -326,9 +349,9 @@ void tm_trigger_set(int high)
 {
 #ifdef TM_TRIGGER_BIT
     if (high) {
-        SIO_GPIO_OUT_SET = 1u << TM_TRIGGER_BIT;
+        SIO_GPIO_OUT_SET = SIO_GPIO_OUT_SET_PIN(TM_TRIGGER_BIT);
     } else {
-        SIO_GPIO_OUT_CLR = 1u << TM_TRIGGER_BIT;
+        SIO_GPIO_OUT_CLR = SIO_GPIO_OUT_CLR_PIN(TM_TRIGGER_BIT);
     }
 #else
     (void)high;
@@ -339,7 +362,7 @@ void tm_trigger_listen(void)
 {
 #ifdef TM_TRIGGER_BIT
     leave_reset(RESETS_RESET_IO_BANK0 | RESETS_RESET_PADS_BANK0);
-    SIO_GPIO_OE_CLR = 1u << TM_TRIGGER_BIT;
+    SIO_GPIO_OE_CLR = SIO_GPIO_OE_CLR_PIN(TM_TRIGGER_BIT);
     pin_function(TM_TRIGGER_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO,
                  PADS_BANK0_GPIO_IE | PADS_BANK0_GPIO_PDE);
 #endif
@@ -359,10 +382,9 @@ int tm_trigger_read(void)
  * go of it. */
 void tm_i2c_lines_init(void)
 {
-    uint32_t pins = 1u << TM_I2C_SCL_BIT | 1u << TM_I2C_SDA_BIT;
     leave_reset(RESETS_RESET_IO_BANK0 | RESETS_RESET_PADS_BANK0);
-    SIO_GPIO_OE_CLR = pins;
-    SIO_GPIO_OUT_CLR = pins;
+    SIO_GPIO_OE_CLR = SIO_GPIO_OE_CLR_PIN(TM_I2C_SCL_BIT) | SIO_GPIO_OE_CLR_PIN(TM_I2C_SDA_BIT);
+    SIO_GPIO_OUT_CLR = SIO_GPIO_OUT_CLR_PIN(TM_I2C_SCL_BIT) | SIO_GPIO_OUT_CLR_PIN(TM_I2C_SDA_BIT);
     uint32_t pad = PADS_BANK0_GPIO_IE | PADS_BANK0_GPIO_PUE;
     pin_function(TM_I2C_SCL_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO, pad);
     pin_function(TM_I2C_SDA_BIT, IO_BANK0_GPIO_CTRL_FUNCSEL_SIO, pad);
@@ -370,11 +392,11 @@ void tm_i2c_lines_init(void)
 
 void tm_i2c_line_set(enum tm_i2c_line line, int high)
 {
-    uint32_t pin = line == TM_I2C_SCL ? 1u << TM_I2C_SCL_BIT : 1u << TM_I2C_SDA_BIT;
+    uint32_t pin = line == TM_I2C_SCL ? TM_I2C_SCL_BIT : TM_I2C_SDA_BIT;
     if (high) {
-        SIO_GPIO_OE_CLR = pin;
+        SIO_GPIO_OE_CLR = SIO_GPIO_OE_CLR_PIN(pin);
     } else {
-        SIO_GPIO_OE_SET = pin;
+        SIO_GPIO_OE_SET = SIO_GPIO_OE_SET_PIN(pin);
     }
 }
 

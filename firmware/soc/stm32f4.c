@@ -77,6 +77,7 @@
 #define PWR_CR_VOS (1u << 14) /* the F405 has one bit; it is the F446's lower one */
 #endif
 
+#define APB1_DIVIDER 4u /* PPRE1 */
 #define HSI_HZ 16000000u
 #define READY_TRIES 50000u /* over 15 ms at 16 MHz, where a crystal needs about 2 ms */
 
@@ -145,10 +146,10 @@ struct tm_clock tm_clock_init(void)
 
 void tm_console_init(uint32_t clock_hz)
 {
-    uint32_t apb1_hz = clock_hz == TM_CLOCK_HZ ? clock_hz / 4u : clock_hz;
+    uint32_t apb1_hz = clock_hz == TM_CLOCK_HZ ? clock_hz / APB1_DIVIDER : clock_hz;
     RCC_APB1ENR |= RCC_APB1ENR_USART2EN;
     stm32_uart_pins();
-    USART_BRR = (apb1_hz + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD;
+    USART_BRR = tm_rounded(apb1_hz, TM_CONSOLE_BAUD);
     USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;
 }
 
@@ -162,7 +163,7 @@ void tm_console_write(const char *bytes, uint32_t count)
 
 int tm_console_read(void)
 {
-    return USART_SR & USART_SR_RXNE ? (int)(USART_DR & 0xFFu) : -1; /* clears an overrun too */
+    return USART_SR & USART_SR_RXNE ? (int)(uint8_t)USART_DR : -1; /* clears an overrun too */
 }
 
 void tm_trigger_init(void)

@@ -58,6 +58,7 @@
 #define FLASH_ACR_LATENCY (15u << 0)
 #define FLASH_ACR_LATENCY_7WS (7u << 0)
 
+#define APB1_DIVIDER 4u /* PPRE1 */
 #define HSI_HZ 16000000u
 #define READY_TRIES 50000u /* over 15 ms at 16 MHz, where a crystal needs about 2 ms */
 
@@ -122,10 +123,10 @@ struct tm_clock tm_clock_init(void)
 
 void tm_console_init(uint32_t clock_hz)
 {
-    uint32_t apb1_hz = clock_hz == TM_CLOCK_HZ ? clock_hz / 4u : clock_hz;
+    uint32_t apb1_hz = clock_hz == TM_CLOCK_HZ ? clock_hz / APB1_DIVIDER : clock_hz;
     RCC_APB1ENR |= RCC_APB1ENR_USART3EN;
     stm32_uart_pins();
-    stm32_usart_init((apb1_hz + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD);
+    stm32_usart_init(tm_rounded(apb1_hz, TM_CONSOLE_BAUD));
 }
 
 void tm_console_write(const char *bytes, uint32_t count)

@@ -81,6 +81,7 @@
 #define DBGMCU_IDCODE_REV_ID (0xFFFFu << 16)
 #define DBGMCU_IDCODE_REV_ID_V (0x2003u << 16)
 
+#define APB1_DIVIDER 4u /* HPRE 2, D2PPRE1 2 */
 #define HSI_HZ 64000000u
 #define OLD_REVISION_HZ 400000000u
 #define READY_TRIES 100000u /* about 8 ms at 64 MHz; VOS and PLL take less than 1 ms */
@@ -162,10 +163,10 @@ struct tm_clock tm_clock_init(void)
 
 void tm_console_init(uint32_t clock_hz)
 {
-    uint32_t apb1_hz = clock_hz == HSI_HZ ? clock_hz : clock_hz / 4u; /* HPRE 2, D2PPRE1 2 */
+    uint32_t apb1_hz = clock_hz == HSI_HZ ? clock_hz : clock_hz / APB1_DIVIDER;
     RCC_APB1LENR |= RCC_APB1LENR_USART3EN;
     stm32_uart_pins();
-    stm32_usart_init((apb1_hz + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD);
+    stm32_usart_init(tm_rounded(apb1_hz, TM_CONSOLE_BAUD));
 }
 
 void tm_console_write(const char *bytes, uint32_t count)

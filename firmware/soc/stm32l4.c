@@ -77,6 +77,7 @@
 #endif
 
 #define MSI_HZ 4000000u
+#define HALVED_CYCLES 120u /* 1 us at 120 MHz */
 #define READY_TRIES 20000u /* over 25 ms at 4 MHz */
 
 static int ready(volatile uint32_t *reg, uint32_t mask)
@@ -102,7 +103,7 @@ static int switch_to_pll(void)
         return 0;
     }
     if (BOOST) {
-        for (uint32_t i = 0; i < 120u; i++) {
+        for (uint32_t i = 0; i < HALVED_CYCLES; i++) {
             __asm volatile("nop");
         }
         RCC_CFGR &= ~RCC_CFGR_HPRE;
@@ -152,7 +153,7 @@ void tm_console_init(uint32_t clock_hz)
     /* The clock times UART_CLOCKS_PER_DIVIDER, over the baud rate, in 32 bits. */
     uint32_t whole = clock_hz / TM_CONSOLE_BAUD * UART_CLOCKS_PER_DIVIDER;
     uint32_t rest = clock_hz % TM_CONSOLE_BAUD * UART_CLOCKS_PER_DIVIDER;
-    stm32_usart_init(whole + (rest + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD);
+    stm32_usart_init(whole + tm_rounded(rest, TM_CONSOLE_BAUD));
 }
 
 void tm_console_write(const char *bytes, uint32_t count)

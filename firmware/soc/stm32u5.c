@@ -112,7 +112,7 @@ void tm_console_init(uint32_t clock_hz)
 {
     RCC_APB2ENR |= RCC_APB2ENR_USART1EN;
     stm32_uart_pins();
-    stm32_usart_init((clock_hz + TM_CONSOLE_BAUD / 2u) / TM_CONSOLE_BAUD);
+    stm32_usart_init(tm_rounded(clock_hz, TM_CONSOLE_BAUD));
 }
 
 void tm_console_write(const char *bytes, uint32_t count)

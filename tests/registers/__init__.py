@@ -48,7 +48,7 @@ EXTRA = {
 }
 
 _DEFINE = re.compile(r"^#define (\w+)(?:\((\w+)\))? ", re.MULTILINE)
-_EXPANDED = re.compile(r'^"@(\w+)" (.*)$', re.MULTILINE)
+_EXPANDED = re.compile(r'^"@(\w+)@(\d*)" (.*)$', re.MULTILINE)
 _HELPERS = {"REGISTER", "GPIO", "UART", "STM32_GPIO_ENR"}  # parts or other names of registers
 _POINTER = "(*(volatile uint32_t *)("
 _ARITHMETIC = re.compile(r"[0-9a-fA-Fx+*/%|&<>() -]+")
@@ -63,11 +63,11 @@ class Register:
 @dataclass(frozen=True)
 class Used:
     """What the C code for one board names: addresses by register macro (a macro with a parameter
-    has several), values by field macro."""
+    has several), values by field macro and what it was called with, None for no parameter."""
 
     registers: Mapping[str, tuple[int, ...]]
     indexed: frozenset[str]
-    values: Mapping[str, int]
+    values: Mapping[tuple[str, int | None], int]
 
 
 def load(chip: str) -> dict[int, Register]:
@@ -90,20 +90,27 @@ def c_names(described: str) -> set[str]:
 
 
 def used(board: Board) -> Used:
-    """Registers and fields as the compiler's preprocessor sees them for this board."""
-    files = [FIRMWARE / "soc" / f"{board.soc}.c", FIRMWARE / "include" / "tm_stm32.h"]
+    """Registers and fields of firmware/soc for this board."""
+    return named(board, f"soc/{board.soc}.c", "include/tm_stm32.h")
+
+
+def named(board: Board, *paths: str) -> Used:
+    """Registers and fields that the first file, with the others, names for this board: as the
+    compiler's preprocessor sees them."""
+    files = [FIRMWARE / path for path in paths]
     parameters = dict(_DEFINE.findall("".join(f.read_text() for f in files)))
-    lines = [f'#include "{files[0].name}"']
+    lines = [f'#include "{files[0]}"']
     for name, parameter in parameters.items():
         for index in _indices(board, parameter):
-            lines += [f"#ifdef {name}", f'"@{name}" {name}{index}', "#endif"]
+            call = f"({index})" if parameter else ""
+            lines += [f"#ifdef {name}", f'"@{name}@{index}" {name}{call}', "#endif"]
     registers: dict[str, list[int]] = {}
-    values: dict[str, int] = {}
-    for name, body in _EXPANDED.findall(_preprocess(board, "\n".join(lines))):
+    values: dict[tuple[str, int | None], int] = {}
+    for name, index, body in _EXPANDED.findall(_preprocess(board, "\n".join(lines))):
         if body.startswith(_POINTER) and name not in _HELPERS:
             registers.setdefault(name, []).append(_evaluate(body[len(_POINTER) - 1 : -1]))
         elif _ARITHMETIC.fullmatch(_plain(body)):
-            values[name] = _evaluate(body)
+            values[name, int(index) if index else None] = _evaluate(body)
     return Used(
         {name: tuple(addresses) for name, addresses in registers.items()},
         frozenset(name for name, parameter in parameters.items() if parameter),
@@ -113,16 +120,21 @@ def used(board: Board) -> Used:
 
 def _indices(board: Board, parameter: str) -> list[str]:
     """What a macro with this parameter is called with: the board's own ports and pins."""
-    if not parameter:
-        return [""]
-    console = board.console
-    assert console is not None and console.tx and console.rx
-    inputs = [pin for pin in (board.trigger, *bus_pins(board)) if pin]
-    pins = [pin for pin in (console.tx, console.rx) if pin] + inputs
-    numbers = {"port": [p.port for p in pins], "pin": [p.bit for p in pins], "i": [0, 31]}
-    numbers["bit"] = [board.trigger.bit] if board.trigger else []
-    numbers["number"] = [32 * p.port + p.bit for p in inputs]
-    return [f"({number})" for number in sorted(set(numbers.get(parameter, [])))]
+    console, trigger = board.console, board.trigger
+    assert console is not None
+    inputs = [pin for pin in (trigger, *bus_pins(board)) if pin]
+    uart = [pin for pin in (console.tx, console.rx) if pin]
+    numbers = {
+        "port": [pin.port for pin in uart + inputs],
+        "pin": [pin.bit for pin in uart + inputs],
+        "i": [0, 31],
+        "bit": [trigger.bit] if trigger else [],
+        "number": [32 * pin.port + pin.bit for pin in inputs],
+        "low": [pin.bit for pin in uart if pin.bit < 8],
+        "high": [pin.bit for pin in uart if pin.bit >= 8],
+    }
+    found = sorted(set(numbers.get(parameter, [])))
+    return [str(number) for number in found] if parameter else [""]
 
 
 def bus_pins(board: Board) -> list[Pin]:

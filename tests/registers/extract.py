@@ -123,16 +123,16 @@ def st_header(text: str) -> Described:
     for peripheral, struct, base in instances:
         start = _address(bases[base], bases)
         for register, array, offset in structs.get(struct, ()):
-            prefix = f"{struct}_{register}_"
-            fields = _without_values(
-                {
-                    name[len(prefix) :]: (int(positions[name]), int(masks[name], 16).bit_length())
-                    for name in positions
-                    if name.startswith(prefix) and name in masks
-                }
-            )
             labels = ("AFRL", "AFRH") if register == "AFR" and array else (register,)
             for i, label in enumerate(labels):
+                prefix = f"{struct}_{label}_"
+                fields = _without_values(
+                    {
+                        n[len(prefix) :]: (int(positions[n]), int(masks[n], 16).bit_length())
+                        for n in positions
+                        if n.startswith(prefix) and n in masks
+                    }
+                )
                 address = start + int(offset, 16) + 4 * i
                 found.setdefault(address, []).append(Register(f"{peripheral}.{label}", fields))
     return found
@@ -177,6 +177,9 @@ def pico_headers(texts: list[str]) -> Described:
                 if name.endswith("_LSB")
             }
             label = register.removeprefix(f"{block}_")
+            if not fields and f"{register}_LSB" in defines:  # one field, without a name
+                low, high = int(defines[f"{register}_LSB"], 0), int(defines[f"{register}_MSB"], 0)
+                fields = {label: (low, high - low + 1)}
             found.setdefault(base + offset, []).append(Register(f"{peripheral}.{label}", fields))
     return found
 
