@@ -11,7 +11,7 @@
 #include "tm_split.h"
 
 struct depthwise_conv2d_s8_3x3 {
-    int32_t in_h, in_w, in_c, out_w;
+    int32_t in_h, in_w, in_c, out_w, out_c, depth_multiplier;
     int32_t stride_h, stride_w, pad_h, pad_w;
     int32_t in_zero, act_min, act_max;
     int32_t plane_w;
@@ -52,8 +52,8 @@ TM_KERNEL void depthwise_conv2d_s8_3x3_row(const struct depthwise_conv2d_s8_3x3 
                                            const int32_t *channel, int8_t *to)
 {
     const uint32_t *b = a + p->plane_w, *c = b + p->plane_w;
-    const int8_t *stop = to + p->out_w * p->in_c;
-    for (; to < stop; to += p->in_c, a += p->stride_w, b += p->stride_w, c += p->stride_w) {
+    const int8_t *stop = to + p->out_w * p->out_c;
+    for (; to < stop; to += p->out_c, a += p->stride_w, b += p->stride_w, c += p->stride_w) {
         int32_t sum = channel[0];
         sum += depthwise_conv2d_s8_3x3_upper(a[0] * w[0]);
         sum += depthwise_conv2d_s8_3x3_upper(b[0] * w[2]);
@@ -73,18 +73,20 @@ TM_DRIVER void depthwise_conv2d_s8_3x3(const struct depthwise_conv2d_s8_3x3 *p, 
     const int32_t rows = (y1 - y0 - 1) * p->stride_h + 3;
     for (int32_t i = 0; i < rows * p->plane_w; i++)
         plane[i] = p->in_zero * (1 + (1 << 16)); /* the padding is the same for all, and stays */
-    for (int32_t c = 0; c < p->in_c; c++) {
-        const int8_t *taps = p->weights + 9 * c;
+    for (int32_t o = 0; o < p->out_c; o++) {
+        const int8_t *taps = p->weights + 9 * o;
         uint32_t w[6];
         for (int32_t i = 0; i < 3; i++, taps += 3) {
             w[2 * i] = (uint32_t)(taps[1] + taps[0] * (1 << 16));
             w[2 * i + 1] = (uint32_t)(taps[2] * (1 << 16));
         }
-        depthwise_conv2d_s8_3x3_gather(p, in, c, y0 * p->stride_h - p->pad_h, rows, plane);
+        if (o % p->depth_multiplier == 0)
+            depthwise_conv2d_s8_3x3_gather(p, in, o / p->depth_multiplier,
+                                           y0 * p->stride_h - p->pad_h, rows, plane);
         const int32_t *from = plane;
         for (int32_t y = y0; y < y1; y++, from += p->stride_h * p->plane_w)
-            depthwise_conv2d_s8_3x3_row(p, (const uint32_t *)from, w, p->channels + 4 * c,
-                                        (int8_t *)tm_out_row(out, y) + c);
+            depthwise_conv2d_s8_3x3_row(p, (const uint32_t *)from, w, p->channels + 4 * o,
+                                        (int8_t *)tm_out_row(out, y) + o);
     }
 }
 

@@ -12,7 +12,7 @@
 #include "tm_dsp.h"
 
 struct depthwise_conv2d_s8_3x3__dsp {
-    uint16_t in_h, in_w, in_c, out_w;
+    uint16_t in_h, in_w, in_c, out_w, out_c, depth_multiplier;
     uint16_t stride_h, stride_w, pad_h, pad_w;
     int16_t in_zero, act_min, act_max;
     uint16_t rectified; /* 1 where nothing below the zero point is kept */
@@ -56,8 +56,9 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3
     const int32_t zero = (p->in_zero & 0xFFFF) * 0x10001;
     for (int32_t i = 0; i < 4 * rows * p->plane_w; i += 2)
         memcpy(planes + i, &zero, 4);
-    for (int32_t c = 0; c < p->in_c; c++) {
-        if (c % 4 == 0)
+    for (int32_t o = 0; o < p->out_c; o++) {
+        const int32_t c = o / p->depth_multiplier;
+        if (o % (4 * p->depth_multiplier) == 0)
             depthwise_conv2d_s8_3x3__dsp_gather(p, in, c, y0 * p->stride_h - p->pad_h, rows,
                                                 planes);
         const int16_t *plane = planes + c % 4 * rows * p->plane_w;
@@ -65,22 +66,22 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__dsp(const struct depthwise_conv2d_s8_3x3
             struct tm_depthwise_3x3 job = {
                 .plane = plane + (y - y0) * p->stride_h * p->plane_w,
                 .line = 2 * p->plane_w,
-                .out = (int8_t *)tm_out_row(out, y) + c,
-                .step = p->in_c,
-                .span = 2 * pairs * p->in_c,
+                .out = (int8_t *)tm_out_row(out, y) + o,
+                .step = p->out_c,
+                .span = 2 * pairs * p->out_c,
                 .singles = singles,
                 .skip = 2 * p->plane_w * p->stride_h - 4 * (pairs + singles),
-                .out_skip = out.row_bytes - p->out_w * p->in_c,
+                .out_skip = out.row_bytes - p->out_w * p->out_c,
                 .rows = many,
             };
             if (!TM_SMALL && p->rectified)
-                tm_depthwise_3x3_rectified(&job, p->weights + 6 * c, p->channels + 4 * c);
+                tm_depthwise_3x3_rectified(&job, p->weights + 6 * o, p->channels + 4 * o);
             else
-                tm_depthwise_3x3(&job, p->weights + 6 * c, p->channels + 4 * c);
+                tm_depthwise_3x3(&job, p->weights + 6 * o, p->channels + 4 * o);
         }
     }
     for (int32_t y = y0; y < y1; y++)
-        tm_clamp_bytes(tm_out_row(out, y), p->out_w * p->in_c, p->act_min, p->act_max);
+        tm_clamp_bytes(tm_out_row(out, y), p->out_w * p->out_c, p->act_min, p->act_max);
 }
 
 #endif

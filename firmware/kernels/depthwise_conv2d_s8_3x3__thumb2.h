@@ -12,7 +12,7 @@
 #include "tm_thumb2.h"
 
 struct depthwise_conv2d_s8_3x3__thumb2 {
-    int32_t in_h, in_w, in_c, out_w;
+    int32_t in_h, in_w, in_c, out_w, out_c, depth_multiplier;
     int32_t stride_h, stride_w, pad_h, pad_w;
     int32_t in_zero, act_min, act_max;
     int32_t plane_w;
@@ -46,15 +46,17 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__thumb2(const struct depthwise_conv2d_s8_
     for (int32_t i = 0; i < rows * p->plane_w; i++)
         plane[i] = p->in_zero * (1 + (1 << 23)); /* the padding is the same for all, and stays */
     for (int32_t y = y0; y < y1; y += many) {
-        for (int32_t c = 0; c < p->in_c; c++) {
-            depthwise_conv2d_s8_3x3__thumb2_gather(p, in, c, y * p->stride_h - p->pad_h, rows,
-                                                   half * p->stride_h, plane);
+        for (int32_t o = 0; o < p->out_c; o++) {
+            if (o % p->depth_multiplier == 0)
+                depthwise_conv2d_s8_3x3__thumb2_gather(p, in, o / p->depth_multiplier,
+                                                       y * p->stride_h - p->pad_h, rows,
+                                                       half * p->stride_h, plane);
             const int32_t width = (p->out_w + 1) / 2 * 2 * p->stride_w;
-            int8_t *low = (int8_t *)tm_out_row(out, y) + c;
+            int8_t *low = (int8_t *)tm_out_row(out, y) + o;
             struct tm_wide_3x3 job = {
                 .low = low,
                 .high = many > 1 ? low + half * out.row_bytes : low,
-                .step = p->in_c,
+                .step = p->out_c,
                 .columns = p->out_w,
                 .row_bytes = out.row_bytes,
                 .line = 4 * p->plane_w,
@@ -64,12 +66,12 @@ TM_DRIVER void depthwise_conv2d_s8_3x3__thumb2(const struct depthwise_conv2d_s8_
                 .plane = plane,
             };
             if (p->stride_w == 1)
-                tm_wide_3x3_by_1(&job, p->channels + 8 * c);
+                tm_wide_3x3_by_1(&job, p->channels + 8 * o);
             else
-                tm_wide_3x3_by_2(&job, p->channels + 8 * c);
+                tm_wide_3x3_by_2(&job, p->channels + 8 * o);
         }
         for (int32_t row = y; row < y + many; row++)
-            tm_clamp_bytes(tm_out_row(out, row), p->out_w * p->in_c, p->act_min, p->act_max);
+            tm_clamp_bytes(tm_out_row(out, row), p->out_w * p->out_c, p->act_min, p->act_max);
     }
 }
 

@@ -17,7 +17,10 @@ THUMB2 = frozenset({"thumb2"})
 _ADD_SHIFT = 20  # bits by which ADD raises its operands
 _COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
 _CONV = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
-_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w in_zero act_min act_max".split()
+_DEPTHWISE = (
+    "in_h in_w in_c out_w out_c depth_multiplier stride_h stride_w pad_h pad_w "
+    "in_zero act_min act_max"
+).split()
 
 
 def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
@@ -245,8 +248,6 @@ def _by_channel(weights: Tensor) -> Array:
 
 def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
     p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2):
@@ -276,8 +277,6 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
 
 def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
     if scalar.rows * p["out_w"] == 1:

@@ -13,22 +13,17 @@ from ._variant import Lower, variant
 
 _FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
 _FEW_BLOCKS = 16  # pixels, of which blocks waste as much as they save
-_DEPTHWISE = "in_h in_w in_c out_w stride_h stride_w pad_h pad_w act_min act_max".split()
+_DEPTHWISE = (
+    "in_h in_w in_c out_w out_c depth_multiplier stride_h stride_w pad_h pad_w act_min act_max"
+).split()
 
 
 def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
-    p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
-    if int(p["in_c"]) % 4:
-        return "channels that are no multiple of four"
     return _depthwise_sums(scalar, weights)
 
 
 def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
     p = scalar.params
-    if p["depth_multiplier"] != 1:
-        return "a depth multiplier"
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2) or scalar.rows == 1:
@@ -40,6 +35,8 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
 
 def depthwise_blocks_fits(scalar: Call, weights: Tensor) -> str | None:
     p = scalar.params
+    if p["depth_multiplier"] != 1:
+        return "a depth multiplier"
     if (p["stride_h"], p["stride_w"]) not in ((1, 1), (2, 2)):
         return "strides that are not both 1, or both 2"
     if int(p["pad_w"]) > 1:
@@ -120,6 +117,9 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
 
 def depthwise_call(scalar: Call, weights: Tensor) -> Call:
     taps = 2 * _by_channel(weights).T.astype(np.int64)  # (taps, channels)
+    short = -taps.shape[1] % 4
+    taps = np.pad(taps, ((0, 0), (0, short)))
+    table = _depthwise_constants(scalar, weights, scalar.constants["bias"].astype(np.int64))
     fours = taps.reshape(len(taps), -1, 4)
     p = scalar.params
     zero = np.int64(-int(p["in_zero"]))
@@ -138,9 +138,7 @@ def depthwise_call(scalar: Call, weights: Tensor) -> Call:
                 ],
                 axis=2,
             ),
-            "channels": _depthwise_constants(
-                scalar, weights, scalar.constants["bias"].astype(np.int64)
-            ),
+            "channels": np.pad(table, ((0, short), (0, 0))),
         },
     )
 

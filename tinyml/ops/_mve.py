@@ -167,17 +167,8 @@ def dense(call: Call) -> Call:
     )
 
 
-def _words(call: Call) -> int:
-    """Words of four rows in the window of one channel."""
-    return -(-int(call.params["ker_h"]) // GROUP) * int(call.params["ker_w"])
-
-
 def depthwise_refusal(call: Call) -> str | None:
     """Why a scalar DEPTHWISE_CONV_2D call is not for the MVE kernel."""
-    if call.params["depth_multiplier"] != 1:
-        return "its depth multiplier is not 1"
-    if _words(call) > GROUP:
-        return "its window is larger than 16 taps in columns of 4"
     return _scales_up(call)
 
 
@@ -187,25 +178,29 @@ def depthwise(call: Call) -> Call:
     weights = call.constants["weights"].reshape(p["ker_h"], p["ker_w"], p["out_c"])
     fours = -(-p["ker_h"] // GROUP)
     columns = (p["out_w"] - 1) * p["stride_w"] + (p["ker_w"] - 1) * p["dil_w"] + 1
+    blocks = -(-fours * p["ker_w"] // GROUP)
     together = min(call.rows, 3) if p["out_w"] == p["in_w"] == 1 and columns == 1 else 1
     fitting = WINDOW_BYTES // (together * fours * columns * GROUP)
     piece = min(max(fitting // LANES * LANES, LANES), channels)
     # Windows woven together must not reach into one another with the ends of vectors.
     column = GROUP * _round_up(piece, LANES if together > 1 else GROUP)
-    window = np.zeros(GROUP, np.int32)
-    taps = np.zeros((channels, GROUP, GROUP), np.int8)
+    window = np.zeros(blocks * GROUP, np.int32)
+    taps = np.zeros((channels, blocks * GROUP, GROUP), np.int8)
     places = [(four, x) for four in range(fours) for x in range(p["ker_w"])]
     for word, (four, x) in enumerate(places):
         rows = weights[four * GROUP : (four + 1) * GROUP, x]
         taps[: p["out_c"], word, : len(rows)] = rows.T
         window[word] = (four * columns + x * p["dil_w"]) * column
-    packed = taps.reshape(-1, GROUP, LANES)[:, [0, 2, 1, 3]]
+    packed = taps.reshape(-1, GROUP, blocks * LANES)[:, [0, 2, 1, 3]]
+    sources = np.arange(_round_up(channels, LANES)) // p["depth_multiplier"]
+    sources = (sources.reshape(-1, LANES) - sources[::LANES, np.newaxis]).reshape(-1)
     return replace(
         call,
         kernel="depthwise_conv2d_s8__mve",
         params={
-            **_layer(p, p["out_c"], LANES),
-            **_take(p, "in_h in_w out_w ker_h stride_h stride_w dil_h pad_h pad_w"),
+            **_layer(p, p["out_c"], blocks * LANES),
+            **_take(p, "in_h in_w in_c out_w depth_multiplier"),
+            **_take(p, "ker_h stride_h stride_w dil_h pad_h pad_w"),
             "slice": piece,
             "together": together,
             "columns": columns,
@@ -215,6 +210,7 @@ def depthwise(call: Call) -> Call:
         },
         constants={
             "window": window,
+            "sources": sources.astype(np.uint8)[: None if p["depth_multiplier"] > 1 else 1],
             **_groups(call, weights.reshape(-1, p["out_c"]).T, packed),
         },
         # Behind the windows: the end of the last vector of four rows of 16 channels.
