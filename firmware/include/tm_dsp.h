@@ -39,6 +39,14 @@ static inline int32_t tm_odd_bytes(int32_t add, int32_t bytes)
     return r;
 }
 
+/* Both halves of a word, doubled. */
+static inline int32_t tm_twice_halves(int32_t halves)
+{
+    int32_t r;
+    __asm__("sadd16 %0, %1, %1" : "=r"(r) : "r"(halves));
+    return r;
+}
+
 /* sum + low(a) * low(b), and the same with the high halves. */
 static inline int32_t tm_mac_low(int32_t sum, int32_t a, int32_t b)
 {
@@ -62,15 +70,21 @@ static inline int32_t tm_mul_high_twice(int32_t x, int32_t m)
     return r;
 }
 
+/* The same, plus `add`. */
+static inline int32_t tm_mul_high_add(int32_t x, int32_t m, int32_t add)
+{
+    int32_t r;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(r) : "r"(x), "r"(m), "r"(add));
+    return r;
+}
+
 /* tm_rescale(x / 2, m, -n) + zero_point, saturated to int8, for n >= 1 and |x| < 2^31: SMMLAR of
  * twice the sum rounds as the doubling high multiplication does, and a sum below zero adds one less
  * (x >> 31) before the shift, which sends halves away from zero. Where nothing below the zero point
  * is kept (`rectified`), that one makes no difference and is left out. */
 static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int32_t n)
 {
-    int32_t r;
-    __asm__("smmlar %0, %1, %2, %3" : "=r"(r) : "r"(x), "r"(m), "r"(add + (x >> 31)));
-    r >>= n;
+    int32_t r = tm_mul_high_add(x, m, add + (x >> 31)) >> n;
     __asm__("ssat %0, #8, %0" : "+r"(r));
     return r;
 }

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph import Array, Graph, Node, Tensor
-from ..quant import rescale
-from . import Call, Kernel, _dsp_elementwise, _rescaling
+from ..graph import Array, Tensor
+from . import Call, Kernel, _rescaling
 from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
 THUMB = frozenset({"thumb"})
 THUMB2 = frozenset({"thumb2"})
-_ADD_SHIFT = 20  # bits by which ADD raises its operands
 _COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
 _CONV = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
 _DEPTHWISE = (
@@ -314,45 +312,4 @@ def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     return (
         variant("conv2d_s8__thumb2", scalar, conv_fits, conv_call, THUMB2),
         variant("conv2d_s8__thumb", scalar, conv_pairs_fits, conv_pairs_call, THUMB),
-    )
-
-
-def _add_tables(call: Call) -> Call:
-    """add_s8_tables in place of add_s8."""
-    p = {k: int(v) for k, v in call.params.items()}
-    values = [(v << _ADD_SHIFT) for v in range(-128, 128)]
-
-    def raised(name: str) -> Array:
-        zero, m, shift = (p[f"{name}_{k}"] for k in ("zero", "multiplier", "shift"))
-        return np.array([rescale(v - (zero << _ADD_SHIFT), m, shift) for v in values], np.int32)
-
-    shift = -p["out_shift"]
-    return replace(
-        call,
-        kernel="add_s8_tables",
-        params={
-            "count": p["width"] * p["channels"],
-            "multiplier": p["out_multiplier"],
-            "addend": (1 << (shift - 1)) + (p["out_zero"] << shift) + (1 << 14),
-            "shift": shift,
-            "act_min": p["act_min"],
-            "act_max": p["act_max"],
-        },
-        constants={"a_raised": raised("a"), "b_raised": raised("b")},
-    )
-
-
-def add_kernels(scalar: Lower) -> tuple[Kernel, ...]:
-    """add_s8__thumb2 takes what add_s8__dsp takes, and add_s8_tables the same."""
-    dsp = _dsp_elementwise.add_kernel(scalar)
-
-    def thumb2(node: Node, graph: Graph) -> Call:
-        return replace(dsp.lower(node, graph), kernel="add_s8__thumb2")
-
-    def tables(node: Node, graph: Graph) -> Call:
-        return _add_tables(scalar(node, graph))
-
-    return (
-        Kernel("add_s8__thumb2", thumb2, isa=THUMB2, fits=dsp.fits),
-        Kernel("add_s8_tables", tables, fits=dsp.fits),
     )

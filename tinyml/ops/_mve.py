@@ -218,43 +218,6 @@ def depthwise(call: Call) -> Call:
     )
 
 
-def add_refusal(call: Call) -> str | None:
-    """Why a scalar ADD call is not for the MVE kernel."""
-    p = call.params
-    if call.kernel != "add_s8":
-        return "it is not int8"
-    for operand in "ab":
-        together = p[f"{operand}_channel"] == 1 or p["channels"] == 1
-        if not together or (p[f"{operand}_column"] != p["channels"] and p["width"] != 1):
-            return "an operand is broadcast"
-    if max(p["a_shift"], p["b_shift"], p["out_shift"]) > 0:
-        return "it is scaled up"
-    return None
-
-
-def add(call: Call) -> Call:
-    """The operand of the larger scale, whose multiplier is 1/2, becomes `a`."""
-    p = {name: int(value) for name, value in call.params.items()}
-    swap = (p["a_multiplier"], p["a_shift"]) != (1 << 30, 0)
-    a, b = "ba" if swap else "ab"
-    return replace(
-        call,
-        kernel="add_s8__mve",
-        inputs=call.inputs[::-1] if swap else call.inputs,
-        in_place=tuple(1 - i for i in call.in_place) if swap else call.in_place,
-        params={
-            "count": p["width"] * p["channels"],
-            "a_minus": -p[f"{a}_zero"] << 19,
-            "b_minus": -p[f"{b}_zero"] << 20,
-            "b_multiplier": p[f"{b}_multiplier"],
-            "b_shift": p[f"{b}_shift"],
-            "b_away": int(p[f"{b}_shift"] < 0),
-            **_take(p, "out_multiplier out_shift out_zero act_min act_max"),
-            "out_away": int(p["out_shift"] < 0 and p["act_min"] < p["out_zero"]),
-        },
-    )
-
-
 def requantize_refusal(call: Call) -> str | None:
     return None if call.kernel == "requantize_s8" else "it is not int8 to int8"
 
@@ -327,10 +290,6 @@ def depthwise_kernel(scalar: Lower) -> Kernel:
 
 def dense_kernel(scalar: Lower) -> Kernel:
     return _kernel("fully_connected_s8__mve", scalar, dense, _scales_up)
-
-
-def add_kernel(scalar: Lower) -> Kernel:
-    return _kernel("add_s8__mve", scalar, add, add_refusal)
 
 
 def requantize_kernel(scalar: Lower) -> Kernel:

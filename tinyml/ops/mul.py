@@ -12,6 +12,7 @@ from . import (
     _constant,
     _int16,
     _integers,
+    _runs,
     activation_refusal,
     register,
 )
@@ -53,6 +54,7 @@ register(
             _integers.kernel(),
             _int16.product_kernel(),
             _constant.kernel(lower, _constant.product),
+            *_runs.product_kernels(lower),
             Kernel("mul_s8 / mul_f32", lower),
         ),
         _broadcast.read,

@@ -12,6 +12,7 @@ from . import (
     _constant,
     _int16,
     _integers,
+    _runs,
     activation_refusal,
     register,
 )
@@ -61,6 +62,7 @@ register(
             _integers.kernel(),
             _int16.sum_kernel("sub_s16"),
             _constant.kernel(lower, _constant.difference),
+            *_runs.sum_kernels(lower),
             Kernel("sub_s8 / sub_f32", lower),
         ),
         _broadcast.read,
