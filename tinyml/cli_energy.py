@@ -73,6 +73,8 @@ def energy(
     from . import files, flow
     from .measure import measure_energy
     from .meters import open_meter
+    from .meters.ina import Ina
+    from .own_meter import measure_own
 
     settings = _settings(setting or [])
     if meter == ESTIMATE:
@@ -84,7 +86,9 @@ def energy(
     elif run_file is not None:
         raise InputError("--run is for --meter estimate: a meter measures by itself")
     instrument = None if meter == ESTIMATE else open_meter(meter, settings)
-    built = _build(model, board, calibration, output, optimize, False, unsafe)
+    own = instrument if isinstance(instrument, Ina) and instrument.own else None
+    app = "bench-ina" if own else "bench"
+    built = _build(model, board, calibration, output, optimize, False, unsafe, app=app)
     folder = files.results_folder(results, built.folder.name)
     if instrument is None:
         with _progress("inferences") as progress:
@@ -92,18 +96,31 @@ def energy(
         _tell_estimate(_estimate(built, run), folder / "energy-estimated.json", as_json)
         return
     with _progress("windows") as progress:
-        found = measure_energy(
-            built,
-            folder,
-            meter=instrument,
-            count=count,
-            seconds=seconds,
-            settle=settle,
-            idle=idle,
-            probe=probe,
-            port=port,
-            progress=progress,
-        )
+        if own is not None:
+            found = measure_own(
+                built,
+                folder,
+                ohms=own.ohms,
+                count=count,
+                seconds=seconds,
+                idle=idle,
+                probe=probe,
+                port=port,
+                progress=progress,
+            )
+        else:
+            found = measure_energy(
+                built,
+                folder,
+                meter=instrument,
+                count=count,
+                seconds=seconds,
+                settle=settle,
+                idle=idle,
+                probe=probe,
+                port=port,
+                progress=progress,
+            )
     if as_json:
         print(found.to_json(), end="")
     else:
@@ -179,7 +196,7 @@ def _print_measured(found: EnergyResult) -> None:
         rows["time per inference"] = _si(found.seconds_per_inference, "s")
         rows["current, mean and peak"] = (
             f"{_si(sum(w.mean_a for w in found.windows) / len(found.windows), 'A')}, "
-            f"{_si(max(w.peak_a for w in found.windows), 'A')}"
+            f"{'unknown' if found.peak_a is None else _si(found.peak_a, 'A')}"
         )
     rows["supply"] = f"{found.meter.get('voltage_v')} V"
     rows["validity"] = found.validity

@@ -13,36 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from .energy_reasons import REASONS
 from .files import write_atomically
 from .meters import MeterError, Samples
 from .results import Validity
 
-__all__ = ["EnergyResult", "Samples", "Stretch", "Window", "cut", "skip", "summarise"]
+__all__ = ["REASONS", "EnergyResult", "Samples", "Stretch", "Window", "cut", "skip", "summarise"]
 
 FORMAT = 1
 CLOCK = 0.01  # a window's length may differ from the device's clock by this share
 FAR = 0.05
 SPREAD = 0.05
+COARSE = 100  # steps of the meter that a current should be
 EDGES = 0.005  # a sample at each end of a window, as a share of it
-
-REASONS: Mapping[str, tuple[Validity, str]] = {
-    "windows": ("invalid", "the trigger pin marked another number of windows than were run"),
-    "length": ("invalid", "the windows' length differs from the device's clock by more than 5 %"),
-    "clock_differs": (
-        "degraded",
-        "the windows' length differs from the device's clock by 1 to 5 %",
-    ),
-    "lost": ("degraded", "samples were lost inside windows; their place has the window's mean"),
-    "lost_many": ("invalid", "more than 1 % of the samples of a window were lost"),
-    "no_current": ("invalid", "the mean current is not above zero: wired backwards, or not at all"),
-    "charge": ("degraded", "the samples' charge differs from the instrument's own by over 1 %"),
-    "spread": ("degraded", "the windows' energies differ by more than 5 % of their median"),
-    "short": ("degraded", "the windows are too short for this sample rate: over 0.5 % is edge"),
-    "few": ("degraded", "fewer than three windows were measured"),
-    "led": ("degraded", "the trigger pin drives an LED too: its current is in the figures"),
-    "clock": ("degraded", "the board's clock did not start as the board file says"),
-}
-"""Reason code -> what it makes of a measurement, and why."""
 
 # Student's t for 95 %, two-sided, by degrees of freedom 1..30; 1.96 beyond.
 _T95 = (
@@ -183,7 +166,10 @@ def cut(blocks: Iterable[Samples]) -> Iterator[Stretch]:
 
 @dataclass(frozen=True)
 class Window:
-    """One measured window of `repeat` inferences. `device_s` is its length by the device."""
+    """One measured window of `repeat` inferences. `device_s` is its length by the device.
+
+    `peak_a` is None where the instrument gives nothing but means.
+    """
 
     seconds: float
     device_s: float
@@ -191,7 +177,7 @@ class Window:
     unfiltered_j: float | None
     charge_c: float
     mean_a: float
-    peak_a: float
+    peak_a: float | None
     samples: int
     lost: int
 
@@ -254,6 +240,11 @@ class EnergyResult:
         return statistics.fmean(w.seconds for w in self.windows) / self.repeat
 
     @property
+    def peak_a(self) -> float | None:
+        """The largest current of a window, where the instrument shows it."""
+        return max((w.peak_a for w in self.windows if w.peak_a is not None), default=None)
+
+    @property
     def spread(self) -> float:
         """(largest - smallest) / median of the windows' energies."""
         if not self.windows or not statistics.median(self.energies):
@@ -277,7 +268,7 @@ class EnergyResult:
             "energy_unfiltered_j": self.unfiltered_j,
             "seconds_per_inference": self.seconds_per_inference if self.windows else None,
             "mean_current_a": _mean([w.mean_a for w in self.windows]),
-            "peak_current_a": max((w.peak_a for w in self.windows), default=None),
+            "peak_current_a": self.peak_a,
             "spread": self.spread,
             "validity": self.validity,
             "reasons": {code: REASONS[code][1] for code in self.reasons},
@@ -334,8 +325,12 @@ def doubts(
     rate: float,
     charge: tuple[float, float | None],
     clock_status: str,
+    step_a: float = 0.0,
 ) -> Iterator[str]:
-    """Reason codes. `charge` is the whole recording's: of the samples, and the instrument's own."""
+    """Reason codes. `charge` is the whole recording's: of the samples, and the instrument's own.
+
+    `step_a` is the smallest difference of current that the instrument shows.
+    """
     if len(windows) != asked:
         yield "windows"
     slack = 2 / rate
@@ -352,6 +347,8 @@ def doubts(
         yield "lost"
     if any(w.mean_a <= 0 for w in windows):
         yield "no_current"
+    elif any(w.mean_a < COARSE * step_a for w in windows):
+        yield "coarse"
     ours, own = charge
     if own is not None and abs(ours - own) > 0.01 * abs(own):
         yield "charge"
@@ -382,7 +379,8 @@ def summarise(
     idle = idle_of(stretches)
     rate = stretches[0].rate if stretches else 1.0
     total = skipped_c + sum(s.charge_c for s in stretches)
-    codes = doubts(windows, result.asked, rate, (total, own_charge), clock_status)
+    step = result.meter.get("step_a") or 0.0
+    codes = doubts(windows, result.asked, rate, (total, own_charge), clock_status, step)
     return replace(
         result,
         windows=windows,

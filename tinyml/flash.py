@@ -18,7 +18,7 @@ from .ports import read_some
 from .probes import Options, Probe, open_probe
 from .run import connect
 
-APPS = ("bench", "mlperf", "mlperf-energy", "example", "ina-reader")
+APPS = ("bench", "mlperf", "mlperf-energy", "example", "ina-reader", "bench-ina")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def flash(
             return Flashed(opened.summary(), None)
         opened.reset()
         with Log(log) as raw:
-            asks = {"bench": _bench_answer, "ina-reader": _reader_answer}
+            benches = dict.fromkeys(("bench", "bench-ina"), _bench_answer)
+            asks = {**benches, "ina-reader": _reader_answer}
             ask = asks.get(firmware.app, _mlperf_answer)
             return Flashed(opened.summary(), ask(firmware, opened, raw, patience))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import build as compiler
-from . import data, emit, example, mlperf, tflite, tflm_build, wire
+from . import data, emit, example, ina_reader, mlperf, tflite, tflm_build, wire
 from .board import Board
 from .build import Image, Sources
 from .device import infer, infer_all, open_device
@@ -29,7 +29,7 @@ _FLASH_FOR_THE_REST = 32768
 _RAM_FOR_THE_REST = 8192  # of the application and its library
 LEVELS = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 MARK = "build.json"  # what every build folder has
-APPS = ("bench", "mlperf", "mlperf-energy", "example")
+APPS = ("bench", "mlperf", "mlperf-energy", "example", "bench-ina")
 Tell = Callable[[str], None]
 
 
@@ -162,6 +162,8 @@ def build(
     """
     if app == "mlperf-energy":
         board = mlperf.energy_board(board)
+    if app == "bench-ina":
+        ina_reader.check_board(board, trigger=False)
     tell(f"planning {model.name} for {board.name}")
     with whole_folder(output, MARK) as work:
         plan: Plan | tflm.Plan
@@ -209,6 +211,8 @@ def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
         return sources  # printed for the model, with the engine's sources
     if app == "bench":
         return compiler.add_app(sources, FIRMWARE / "app" / "bench.c")
+    if app == "bench-ina":
+        return ina_reader.add_own(compiler.add_app(sources, FIRMWARE / "app" / "bench.c"))
     sources = mlperf.add_settings(sources, graph, energy=app == "mlperf-energy")
     return compiler.add_app(sources, FIRMWARE / "app" / "mlperf.c")
 

@@ -28,6 +28,12 @@ def drivers(sources: Sources) -> Sources:
     return sources
 
 
+def add_own(sources: Sources) -> Sources:
+    """The bench application's `sources`, for a board that reads the INA in its own supply."""
+    defines = {**sources.defines, "TM_INA": "1"}
+    return drivers(Sources(sources.folder, sources.files, sources.includes, defines))
+
+
 def check_board(board: Board, *, trigger: bool = True) -> None:
     """BoardError for a board without I2C pins, or without the pin that another's trigger needs."""
     if board.i2c is None:

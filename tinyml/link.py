@@ -35,6 +35,15 @@ class DeviceRestarted(RunError):
         )
 
 
+class CommandRefused(RunError):
+    """The device's answer to a command that it did not do."""
+
+    def __init__(self, row: wire.Command, error: wire.Error) -> None:
+        meaning = wire.ERRORS.get(error.code, "an unknown error")
+        super().__init__(f"the device refused {row.kind!r}: {meaning} (detail {error.detail})")
+        self.record = error
+
+
 @dataclass(frozen=True)
 class LogLine:
     """A received line with its newline, and seconds from the log's start to its last byte."""
@@ -278,7 +287,7 @@ class Link:
                 if record.code in wire.RESEND and record.seq in (0, row.seq):
                     return None
                 if record.seq == row.seq:
-                    raise _refused(row, record)
+                    raise CommandRefused(row, record)
             elif isinstance(record, wire.Ready | wire.Boot | wire.Tensor) or _at_boot(record):
                 if not isinstance(row, wire.Hello):
                     raise DeviceRestarted
@@ -316,11 +325,6 @@ class Link:
 def _at_boot(record: wire.Record) -> bool:
     """Only the inference at boot carries number 0."""
     return isinstance(record, wire.Infer | wire.Crc | wire.Layer) and record.seq == 0
-
-
-def _refused(row: wire.Command, error: wire.Error) -> RunError:
-    meaning = wire.ERRORS.get(error.code, "an unknown error")
-    return RunError(f"the device refused {row.kind!r}: {meaning} (detail {error.detail})")
 
 
 def _baud(port: Port) -> int:

@@ -121,7 +121,7 @@ def measure_energy(
     """
     name = probe or default_probe(built.board)
     if port is None and name in ("qemu", "host"):
-        raise _no_board(name)
+        raise no_board(name)
     _check_supply(built.board, meter)
     results.mkdir(parents=True, exist_ok=True)
     with (
@@ -129,13 +129,13 @@ def measure_energy(
         open_device(built, results / "serial.log", probe=probe, port=port) as device,
     ):
         if device.counting.emulated:
-            raise _no_board(name)
+            raise no_board(name)
         result = _windows(built, device, meter, count, seconds, settle, idle, inputs, progress)
     result.save(results / "energy.json")
     return result
 
 
-def _no_board(name: str) -> InputError:
+def no_board(name: str) -> InputError:
     return InputError(
         f"energy is measured on a board, and probe {name} is none",
         hint="give --port PORT of a board that runs the image, or --probe",
@@ -155,7 +155,7 @@ def _check_supply(board: Board, meter: Meter) -> None:
         )
 
 
-def _drives_led(board: Board) -> tuple[str, ...]:
+def drives_led(board: Board) -> tuple[str, ...]:
     """The warning where the board file says so: the LED's current is then in the figures."""
     if board.trigger is None or not board.trigger_led:
         return ()
@@ -209,7 +209,7 @@ def _windows(
         windows=(),
         idle_w=None,
         idle_s=0.0,
-        warnings=(*built.model.warnings, *_drives_led(built.board)),
+        warnings=(*built.model.warnings, *drives_led(built.board)),
     )
     return summarise(
         result,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from .results import MemoryUse
 
 RESTARTS = 10
 """How many restarts of the device a session gets over."""
+_METER_SECONDS = 5.0
 _Value = TypeVar("_Value")
 Progress = Callable[[int, int], None]
 """Called with (inferences done, inferences asked for)."""
@@ -157,6 +159,24 @@ class Session:
         found = {r.index: r.ticks for r in records if isinstance(r, wire.Infer)}
         return tuple(found[index] for index in sorted(found))
 
+    def meter(
+        self, *, repeat: int = 0, wait: float = 0.0, period: float, expected: float
+    ) -> wire.Reading:
+        """What the device's own INA says of `repeat` inferences, or of `wait` s without any.
+
+        Its averages take up to `period` s; `expected` is how long the window will last, in s.
+        """
+        ms, us = math.ceil(wait * 1e3), max(int(period * 1e6), 1)
+        found = self.link.do(
+            lambda seq: wire.Meter(seq, repeat, ms, us),
+            _METER_SECONDS + 3 * max(expected, wait),
+            _has_reading,
+        )
+        for record in found:
+            if isinstance(record, wire.Reading):
+                return record
+        raise RunError("the device did not say what its INA measured")
+
     def memory(self) -> MemoryUse:
         for record in self.link.do(lambda seq: wire.AskMemory(seq), complete=_has_memory):
             if isinstance(record, wire.Memory):
@@ -262,6 +282,10 @@ def _always(records: Sequence[wire.Record]) -> bool:
 
 def _has_infer(records: Sequence[wire.Record]) -> bool:
     return any(isinstance(record, wire.Infer) for record in records)
+
+
+def _has_reading(records: Sequence[wire.Record]) -> bool:
+    return any(isinstance(record, wire.Reading) for record in records)
 
 
 def _has_memory(records: Sequence[wire.Record]) -> bool:

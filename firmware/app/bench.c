@@ -11,6 +11,11 @@
 #include "tm_port.h"
 #include "tm_wire.h"
 
+#ifdef TM_INA
+#include "tm_i2c.h"
+#include "tm_ina.h"
+#endif
+
 extern const struct tm_model TM_MODEL;
 
 static struct tm_clock bench_clock;
@@ -194,6 +199,64 @@ static void send_memory(uint32_t seq)
                    tm_stack_size(), tm_stack_peak());
 }
 
+#ifdef TM_INA
+/* The board reads the INA in its own supply: before and behind a window, never in one. */
+static struct tm_ina bench_ina;
+static struct tm_ina_reading bench_reading;
+static uint64_t bench_meter_ticks, bench_meter_span, bench_meter_energy;
+static uint32_t bench_meter_flags;
+
+static TM_COLD void wait_ms(uint32_t ms)
+{
+    uint64_t end = tm_counter_read() + (uint64_t)(tm_counter_hz() / 1000) * ms;
+    while (tm_counter_read() < end) {
+    }
+}
+
+static TM_COLD int meter(uint32_t repeat, uint32_t ms, uint32_t period_us)
+{
+    uint64_t before = tm_counter_read();
+    int error = bench_ina.chip != 0 ? 0 : tm_ina_find(&bench_ina);
+    if (error == 0) {
+        error = tm_ina_start(&bench_ina, period_us);
+    }
+    uint64_t begun = tm_counter_read();
+    if (error == 0 && begun == before) {
+        error = TM_INA_NO_COUNTER;
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (repeat > 0) {
+        bench_meter_ticks = window(TM_MODEL.run, repeat, 1);
+    } else {
+        wait_ms(ms);
+        bench_meter_ticks = net_ticks(begun, tm_counter_read());
+    }
+    error = tm_ina_flags(&bench_ina, &bench_meter_flags);
+    bench_meter_span = tm_counter_read() - begun;
+    if (error == 0) {
+        error = tm_ina_energy(&bench_ina, &bench_meter_energy);
+    }
+    return error != 0 ? error : tm_ina_read(&bench_ina, &bench_reading);
+}
+
+static TM_COLD const char *do_meter(const struct tm_command *command, int again, uint32_t *detail)
+{
+    uint32_t repeat = command->meter.repeat;
+    int error = again ? 0 : meter(repeat, command->meter.wait_ms, command->meter.period_us);
+    if (error != 0) {
+        *detail = (uint32_t)error << 24 | bench_ina.address << 16 | bench_ina.detail;
+        bench_ina = (struct tm_ina){0}; /* looked for anew the next time */
+        return TM_ERROR_METER;
+    }
+    tm_send_reading(command->meter.seq, bench_ina.chip, bench_meter_ticks, bench_meter_span,
+                    bench_ina.config, bench_meter_flags, bench_reading.shunt, bench_reading.bus,
+                    bench_meter_energy);
+    return NULL;
+}
+#endif
+
 static const char *obey(const struct tm_command *command, uint32_t seq, uint32_t *detail)
 {
     int again = seq == bench_done_seq;
@@ -213,6 +276,10 @@ static const char *obey(const struct tm_command *command, uint32_t seq, uint32_t
             TM_MODEL.reset();
         }
         return NULL;
+#ifdef TM_INA
+    case TM_COMMAND_METER:
+        return do_meter(command, again, detail);
+#endif
     }
     return TM_ERROR_COMMAND;
 }
@@ -271,6 +338,9 @@ int main(void)
     tm_console_init(bench_clock.hz);
     tm_trigger_init();
     tm_counter_init(bench_clock.hz);
+#ifdef TM_INA
+    tm_i2c_init(bench_clock.hz);
+#endif
     measure_overhead();
     tm_console_write("\n", 1); /* a receiver may hold half a line from before the reset */
     TM_MODEL.init();

@@ -11,7 +11,7 @@ enum tm_ina_error {
     TM_INA_OTHER,      /* somebody answers, and is none of these chips; `detail` is what he says */
     TM_INA_SEVERAL,    /* more than one of these chips answers; `detail` is the second's address */
     TM_INA_REFUSED,    /* the configuration does not read back; `detail` is what does */
-    TM_INA_NO_COUNTER, /* this board has no cycle counter, so it cannot keep a rate */
+    TM_INA_NO_COUNTER, /* this board has no cycle counter: no rate, no length of a window */
 };
 const char *tm_ina_error_name(int error);
 
@@ -25,8 +25,6 @@ struct tm_ina {
 struct tm_ina_reading {
     uint32_t shunt; /* 16 bits; of the INA228 24 */
     uint32_t bus;
-    uint32_t flags;  /* INA226: mask/enable; INA228: DIAG_ALRT; INA219: its bus register */
-    uint64_t energy; /* INA228: ENERGY, 40 bits; else 0 */
 };
 
 /* All return 0 or an error. */
@@ -39,7 +37,11 @@ int tm_ina_start(struct tm_ina *ina, uint32_t period_us);
 /* Whether a conversion has ended since the start or the last reading of flags: in `ready`. */
 int tm_ina_ready(struct tm_ina *ina, int *ready);
 
-int tm_ina_read(struct tm_ina *ina, struct tm_ina_reading *reading); /* shunt and bus alone */
-int tm_ina_read_all(struct tm_ina *ina, struct tm_ina_reading *reading);
+int tm_ina_read(struct tm_ina *ina, struct tm_ina_reading *reading);
+
+/* The register with the flags: of the INA226 mask/enable, of the INA228 DIAG_ALRT, of the INA219
+ * its bus voltage. And ENERGY, 40 bits, of the INA228; 0 of the others. */
+int tm_ina_flags(struct tm_ina *ina, uint32_t *flags);
+int tm_ina_energy(struct tm_ina *ina, uint64_t *energy);
 
 #endif

@@ -254,7 +254,7 @@ int tm_ina_start(struct tm_ina *ina, uint32_t period_us)
     return start_16_bit(ina);
 }
 
-static int read_flags(struct tm_ina *ina, uint32_t *flags)
+int tm_ina_flags(struct tm_ina *ina, uint32_t *flags)
 {
     return read_word(ina,
                      ina->chip == 228   ? INA228_DIAG
@@ -266,7 +266,7 @@ static int read_flags(struct tm_ina *ina, uint32_t *flags)
 int tm_ina_ready(struct tm_ina *ina, int *ready)
 {
     uint32_t flags = 0;
-    int error = read_flags(ina, &flags);
+    int error = tm_ina_flags(ina, &flags);
     uint32_t bit = ina->chip == 228   ? INA228_DIAG_CNVRF
                    : ina->chip == 226 ? INA226_MASK_CVRF
                                       : INA219_BUS_CNVR;
@@ -287,12 +287,8 @@ int tm_ina_read(struct tm_ina *ina, struct tm_ina_reading *reading)
     return error;
 }
 
-int tm_ina_read_all(struct tm_ina *ina, struct tm_ina_reading *reading)
+int tm_ina_energy(struct tm_ina *ina, uint64_t *energy)
 {
-    reading->energy = 0;
-    int error = read_flags(ina, &reading->flags);
-    if (error == 0 && ina->chip == 228) {
-        error = read_register(ina, INA228_ENERGY, 5, &reading->energy);
-    }
-    return error != 0 ? error : tm_ina_read(ina, reading);
+    *energy = 0;
+    return ina->chip == 228 ? read_register(ina, INA228_ENERGY, 5, energy) : 0;
 }

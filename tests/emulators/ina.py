@@ -223,7 +223,7 @@ class Ina228(Ina):
         ended = int((self.now() - self.started) / self.period + 1e-9)
         for number in range(self.conversions, ended):
             self._convert(self.started + number * self.period)
-            current = self.shunt * self.registers[2] // 4096
+            current = self.shunt * 4096 // max(self.registers[2], 1)
             power = round(abs(current) * self.bus * self.bus_step / 3.2)
             self.energy += power * self.period / 16
             self.ready = True

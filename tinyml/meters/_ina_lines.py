@@ -24,6 +24,7 @@ _TIMES_226 = (140, 204, 332, 588, 1100, 2116, 4156, 8244)
 _TIMES_228 = (50, 84, 150, 280, 540, 1052, 2074, 4120)
 # 0 to 3: resolutions of 9 to 12 bits; 9 to 15: means of 2 to 128 conversions of 12 bits.
 _TIMES_219 = (*(84, 148, 276, 532), *[532] * 5, *(1060, 2130, 4260, 8510, 17020, 34050, 68100))
+_BUS_219 = _TIMES_219[3]  # at 12 bits: fewer are no use for a supply of some volts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,16 @@ class Chip:
                 "the INA219 says that its own arithmetic overflowed (OVF)",
                 hint="another program has set its calibration: switch its supply off and on",
             )
+
+    @property
+    def conversions(self) -> list[Conversion]:
+        """All that the firmware can set, with the shortest conversion of the bus."""
+        if self.name == "219":
+            return [Conversion(t * 1e-6, (t + _BUS_219) * 1e-6) for t in sorted({*_TIMES_219})]
+        times = _TIMES_226 if self.name == "226" else _TIMES_228
+        return [
+            Conversion(a * t * 1e-6, a * (t + times[0]) * 1e-6) for a in _AVERAGES for t in times
+        ]
 
     def conversion(self, config: int) -> Conversion:
         """By the chip's configuration; of the INA228 ADC_CONFIG."""
@@ -143,6 +154,11 @@ class Fault:
 
 
 _WIRES = "check the wires SDA, SCL and ground, and that the chip has its supply"
+NUMBERS: Mapping[int, str] = {
+    **{1: "nack", 2: "stretched", 3: "stuck_scl", 4: "stuck_sda", 5: "arbitration"},
+    **{16: "none", 17: "other", 18: "several", 19: "refused", 20: "no_counter"},
+}
+"""Of the enumerations in tm_i2c.h and tm_ina.h."""
 FAULTS: Mapping[str, tuple[str, str]] = {
     "none": ("no chip answers at the I2C addresses 40h to 4Fh", _WIRES),
     "nack": ("the INA at address {address} does not answer any more", _WIRES),
@@ -172,8 +188,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
         _WIRES,
     ),
     "no_counter": (
-        "this board has no cycle counter, so it cannot keep a rate",
-        "take another board as the reader",
+        "this board has no cycle counter, so it knows neither rates nor lengths of windows",
+        "take another board",
     ),
 }
 """Names of firmware/port/ina.c, and what they mean: a sentence and what to do."""

@@ -26,21 +26,31 @@ _GARBAGE = 200
 
 
 class Ina:
-    """Options: port (needed), shunt (ohm, needed), rate, baud.
+    """Options: port (needed), shunt (ohm, needed), rate, baud; or self=yes and shunt.
 
-    `rate`, the readings a second, is needed where the reader does not say it.
+    `rate`, the readings a second, is needed where the reader does not say it. With self=yes there
+    is no reader, and nothing to record: tinyml/own_meter.py measures.
     """
 
     name = "ina"
 
     def __init__(self, options: Options) -> None:
-        choices = Choices(self.name, options, "port shunt rate baud")
+        choices = Choices(self.name, options, "port shunt rate baud self")
         self._port = choices.text("port")
-        if not self._port:
+        self.own = choices.one_of("self", ("yes", "no"), "no") == "yes"
+        for key in ("port", "rate", "baud") if self.own else ():
+            if key in options:
+                raise InputError(
+                    f"meter ina: {key} is for a reader, and with self=yes there is none",
+                    hint=f"leave --set {key} out",
+                )
+        if not self._port and not self.own:
             raise InputError(
-                "meter ina: port is not set", hint="--set port=DEVICE of the board that reads it"
+                "meter ina: port is not set",
+                hint="--set port=DEVICE of the board that reads it; or --set self=yes where the "
+                "measured board reads its INA itself",
             )
-        self._ohms = choices.number("shunt", 1e-4, 100.0)
+        self.ohms = self._ohms = choices.number("shunt", 1e-4, 100.0)
         self._rate = choices.number("rate", 1.0, 10_000.0, 0.0)
         self._baud = choices.integer("baud", 1200, 12_000_000, 115_200)
         self._line: Line | None = None
@@ -54,6 +64,10 @@ class Ina:
         return None
 
     def __enter__(self) -> Self:
+        if self.own:
+            raise InputError(
+                "self=yes is for tinyml energy alone", hint="take a reader: docs/METERS.md"
+            )
         self._line = Line("INA reader", self._port, self._baud)
         try:
             self._ask(self._line)

@@ -130,6 +130,25 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Registers of the INA that the device reads itself, behind a window of `ticks`.
+
+    `span` ticks lie between the start of the chip's conversions and the reading of ENERGY.
+    """
+
+    kind: ClassVar = "reading"
+    seq: U32
+    chip: U32
+    ticks: U64
+    span: U64
+    config: Hex
+    flags: Hex
+    shunt: Hex
+    bus: Hex
+    energy: U64
+
+
+@dataclass(frozen=True)
 class Ack:
     """The command with this number is done."""
 
@@ -206,10 +225,25 @@ class Reset:
     seq: U32
 
 
+@dataclass(frozen=True)
+class Meter:
+    """A window of `repeat` inferences, or of `wait_ms` without any, and what the INA says of it.
+
+    Its averages take up to `period_us`.
+    """
+
+    kind: ClassVar = "meter"
+    only: ClassVar = "TM_INA"  # what the firmware is built with that takes it
+    seq: U32
+    repeat: U32
+    wait_ms: U32
+    period_us: U32
+
+
 Record = (
-    Boot | Tensor | Ready | Infer | Layer | Output | Crc | Memory | Ack | Error | Fault
+    Boot | Tensor | Ready | Infer | Layer | Output | Crc | Memory | Reading | Ack | Error | Fault
 )  # device to host
-Command = Hello | Data | RunModel | AskMemory | Reset  # host to device
+Command = Hello | Data | RunModel | AskMemory | Reset | Meter  # host to device
 
 ERRORS = {
     "checksum": "the line's CRC does not fit",
@@ -219,6 +253,7 @@ ERRORS = {
     "tensor": "the model has no such input (detail: how many it has)",
     "range": "offset and length run over the end of the tensor (detail: its bytes)",
     "value": "a number outside of what the command takes",
+    "meter": "the INA cannot be read (detail: which of its errors, its address, a word)",
 }
 """Error codes of the device."""
 RESEND = frozenset({"checksum", "too_long", "command", "base64"})

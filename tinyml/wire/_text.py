@@ -32,6 +32,7 @@ class Form:
     kind: str
     meaning: str
     fields: tuple[tuple[str, str], ...]  # name, wire type
+    only: str = ""  # the firmware's macro without which it has no such command
 
     @property
     def form(self) -> str:
@@ -48,7 +49,7 @@ def _form(row: type) -> Form:
     names = [field.name for field in dataclasses.fields(row)]
     meaning = (row.__doc__ or "").splitlines()[0]
     fields = tuple((name, hints[name].__metadata__[0]) for name in names)
-    return Form(row, row.__dict__["kind"], meaning, fields)
+    return Form(row, row.__dict__["kind"], meaning, fields, row.__dict__.get("only", ""))
 
 
 RECORDS = {form.kind: form for form in map(_form, typing.get_args(Record))}
