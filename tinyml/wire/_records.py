@@ -137,6 +137,7 @@ class Reading:
     """
 
     kind: ClassVar = "reading"
+    only: ClassVar = "TM_INA"  # what the firmware is built with that says it
     seq: U32
     chip: U32
     ticks: U64

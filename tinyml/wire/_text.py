@@ -32,7 +32,7 @@ class Form:
     kind: str
     meaning: str
     fields: tuple[tuple[str, str], ...]  # name, wire type
-    only: str = ""  # the firmware's macro without which it has no such command
+    only: str = ""  # the macro without which the firmware has no such record or command
 
     @property
     def form(self) -> str:
