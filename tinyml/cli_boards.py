@@ -178,9 +178,9 @@ def _console(port: str | None, board: str | None, baud: int | None) -> tuple[str
 
 
 def _opener(name: str, baud: int) -> Callable[[], Port]:
-    from .ports import open_port
+    from .ports import reopening
 
-    return lambda: open_port(name, baud)
+    return reopening(name, baud)
 
 
 def _watch(

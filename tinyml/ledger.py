@@ -113,7 +113,7 @@ class Ledger:
     def add(self, item: Item, seconds: float = 0.0) -> None:
         """Take the next record, or line that is none, in the order of arrival."""
         if isinstance(item, wire.WireError):
-            if item.line.strip():
+            if item.line.strip(b"\0\t\r\n "):
                 self.damaged += item.reason != "foreign"
                 self.foreign += item.reason == "foreign"
             return

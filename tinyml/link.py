@@ -64,6 +64,7 @@ class Log:
         self.lines: deque[LogLine] = deque(maxlen=_KEPT_LINES)
         self.received = 0
         self.strange = 0  # bytes that are no ASCII text
+        self.zeros = 0  # of these, what a line is read as that is held low
         self._start = time.monotonic()
         self._partial = b""
         self._fresh: deque[LogLine] = deque()
@@ -90,12 +91,22 @@ class Log:
             self._bytes.write(data)
             self._times.write(f"{self._before + self.received} {seconds:.6f}\n")
         self.strange += len(data.translate(None, _TEXT))
+        self.zeros += data.count(0)
         *whole, self._partial = (self._partial + data).split(b"\n")
         for line in whole:
             self._keep(LogLine(seconds, line + b"\n"))
         if len(self._partial) > _LONGEST_LINE:
             self._keep(LogLine(seconds, self._partial))
             self._partial = b""
+
+    def held_low(self) -> RunError | None:
+        """What to say where nothing but zeros has come: a BREAK without end."""
+        if self.received == 0 or self.zeros < self.received:
+            return None
+        return RunError(
+            f"the device's line is held low: {self.zeros} zeros and nothing else came",
+            hint="has the board power, and is its TX the wire at the adapter's RX?",
+        )
 
     def take(self) -> LogLine | None:
         """The next line that was not taken yet."""

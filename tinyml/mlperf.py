@@ -322,6 +322,8 @@ def connect(
 def _nobody(log: Log, error: RunError) -> RunError:
     if log.received == 0:
         return RunError("the device is silent", hint=error.hint)
+    if (held := log.held_low()) is not None:
+        return held
     if log.strange > 0.2 * log.received:
         return RunError(
             f"the device sends garbage: {log.strange} of {log.received} bytes are no text",

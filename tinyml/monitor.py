@@ -89,7 +89,7 @@ def _reopen(open_console: Callable[[], Port], ledger: Ledger, log: Log) -> Port 
     except PortError:
         time.sleep(_AGAIN_SECONDS)
         return None
-    ledger.note(log.seconds, "connected again")
+    ledger.note(log.seconds, f"connected again at {port.port}")
     return port
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -177,8 +177,29 @@ def open_port(name: str, baud: int = 115200) -> Port:
     return port
 
 
+def reopening(name: str, baud: int = 115200) -> Callable[[], Port]:
+    """Opens `name` each time it is called; where the USB adapter that is there now has come back
+    under another name, as after its cable was pulled, that."""
+    device = os.path.realpath(name)
+    info = next((port for port in list_ports() if port.device == device), None)
+
+    def again() -> Port:
+        if info is None or not info.usb or Path(name).exists():
+            return open_port(name, baud)
+        same = (info.usb, info.serial_number)
+        found = [port for port in list_ports() if (port.usb, port.serial_number) == same]
+        return open_port(found[0].device if len(found) == 1 else name, baud)
+
+    return again
+
+
 def _explain(name: str, error: Exception) -> PortError:
     number = _errno(error)
+    if "RFC2217" in str(error):
+        return PortError(
+            f"what listens at {name} does not speak RFC 2217",
+            hint=f"for bytes as they are: {name.replace('rfc2217', 'socket')}",
+        )
     if "://" in name:
         return PortError(
             f"cannot connect to {name}: {error}",

@@ -49,6 +49,8 @@ def _nobody(link: Link, flashed: bool) -> RunError:
     log = link.log
     if log.received == 0:
         return RunError("the device is silent", hint=link.diagnose())
+    if (held := log.held_low()) is not None:
+        return held
     if log.strange > 0.2 * log.received:
         return _garbage(link, f"{log.strange} of {log.received} bytes are no text")
     parsed = [wire.parse(line.data) for line in log.lines]

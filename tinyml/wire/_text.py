@@ -79,7 +79,7 @@ def parse_command(line: bytes) -> Command | WireError:
 
 
 def _parse(line: bytes, forms: dict[str, Form]) -> object | WireError:
-    text = line.rstrip(b"\r\n")
+    text = line.rstrip(b"\r\n\0")  # a BREAK is read as 0
     reason: Literal["foreign", "version", "checksum"] = "foreign"
     for start in _START.finditer(text):
         if int(start[1]) != VERSION:
