@@ -1,10 +1,14 @@
 """Keras model or SavedModel to int8 .tflite; the only module that imports TensorFlow.
 
-Run by quantize.py as `python -m tinyml.keras`, one conversion per process (child.py).
+Models saved by Keras 2 are read with the package tf_keras, all others with Keras 3. Run by
+quantize.py as `python -m tinyml.keras`, one conversion per process (child.py).
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import json
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +20,7 @@ import h5py  # type: ignore[import-untyped]
 import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.python.keras.protobuf import saved_metadata_pb2
 
 from . import child, kerasfile
 from .calibration import Input, calibration_samples
@@ -56,7 +61,8 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
     if path.is_dir():
         model = load_saved_model(path, job.get("input_names"), job.get("output_names"))
     else:
-        model = load_keras(path, unsafe=job["unsafe"])
+        library = _library(path, job.get("saved_by") or "", stage, unsafe=job["unsafe"])
+        model = load_keras(path, library, unsafe=job["unsafe"])
     samples = calibration_samples(job["calibration"], model.inputs)
     stage("trace")
     folder = Path(job["folder"])
@@ -79,39 +85,61 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
     }
 
 
-def load_keras(path: Path, *, unsafe: bool) -> Loaded:
-    """A .keras or .h5 file; Lambda layers are refused by name unless `unsafe`."""
+def _library(path: Path, saved_by: str, stage: Callable[[str], None], *, unsafe: bool) -> Any:
+    """Keras 3, or tf_keras for a file saved by Keras 2, and stage() what its failure would mean.
+
+    A .h5 file of Keras 2 is tried with Keras 3 where there is no tf_keras.
+    """
     if kerasfile.kind(path) == "h5":
         with h5py.File(path) as file:
             kerasfile.check_h5(path, file.attrs.get("model_config"), unsafe=unsafe)
-    model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+            saved_by = str(file.attrs.get("keras_version", ""))
+    if not kerasfile.is_keras_2(saved_by):
+        return keras
+    if importlib.util.find_spec("tf_keras") is None:
+        stage("load_old")
+        return keras
+    stage("load_tf_keras")
+    return importlib.import_module("tf_keras")
+
+
+def load_keras(path: Path, library: Any = keras, *, unsafe: bool) -> Loaded:
+    """A .keras or .h5 file, read with this Keras; `unsafe` lets the code of Lambda layers run."""
+    model = library.models.load_model(path, compile=False, safe_mode=not unsafe)
     if not (model.built and getattr(model, "inputs", None)):
         raise ModelError(
             f"{path.name}: {type(model).__name__} {model.name!r} has no input shape",
             hint="start it with keras.Input(shape=(...)) and save it again; a subclassed model "
             "converts after model.export('folder'): give that folder",
         )
-    layers = dict(_layers(model))
+    layers = dict(_layers(model, library))
     for name, layer in layers.items():
         if not all(_SCOPE.fullmatch(part) for part in (model.name, layer.name)):
             raise ModelError(
                 f"{path.name}: TensorFlow cannot trace a layer named {name!r}",
                 hint="use letters, digits, '_', '-' and '.' in layer names",
             )
-        layer.call = _in_scope(layer.call, f"{model.name}/{name}/")
-    warnings = [w for name, layer in layers.items() for w in _unroll(path, name, layer)]
+        if library is keras:
+            layer.call = _in_scope(layer.call, f"{model.name}/{name}/")
+    warnings = [w for name, layer in layers.items() for w in _unroll(path, name, layer, library)]
     inputs = tuple(
-        Input(t.name, _fixed(path, t.name, t.shape[1:]), str(t.dtype)) for t in model.inputs
+        Input(t.name, _fixed(path, t.name, t.shape[1:]), tf.as_dtype(t.dtype).name)
+        for t in model.inputs
     )
-    single = isinstance(model, keras.Sequential)
+    single = isinstance(model, library.Sequential)
+    tree = keras.tree if library is keras else tf.nest
 
     def call(tensors: Sequence[Any]) -> Sequence[Any]:
-        packed = tensors[0] if single else keras.tree.pack_sequence_as(model.input, list(tensors))
-        return list(keras.tree.flatten(model(packed, training=False)))
+        packed = tensors[0] if single else tree.pack_sequence_as(model.input, list(tensors))
+        return list(tree.flatten(model(packed, training=False)))
 
     layers_out = (model.layers[-1].name,) if single else tuple(model.output_names)
     outputs = _distinct(layers_out)
-    return Loaded(call, model, inputs, outputs, layers_out, model.name, tuple(warnings))
+    resource = model
+    if library is not keras:  # which would write each layer as a model of its own
+        resource = tf.Module()
+        resource.kept = model.weights
+    return Loaded(call, resource, inputs, outputs, layers_out, model.name, tuple(warnings))
 
 
 def load_saved_model(
@@ -121,8 +149,9 @@ def load_saved_model(
 ) -> Loaded:
     """A SavedModel folder by its signature 'serving_default'.
 
-    Inputs are in the order given where that has the same names, else in the signature's order;
-    outputs in the signature's, by the names given for them.
+    Inputs are in the order given where that has the same names, else in that of the model's own
+    call; outputs as Keras notes them, by the names given for them. A signature has no
+    order of its own: TensorFlow gives another one at each loading.
     """
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures.get("serving_default")
@@ -132,11 +161,11 @@ def load_saved_model(
             hint="write it with model.export('folder')",
         )
     specs = signature.structured_input_signature[1]
-    names = _in_order(specs, input_order)
+    names = _in_order(specs, input_order, _called_with(loaded), _noted(path, "input_layers"))
     inputs = tuple(
         Input(n, _fixed(path, n, specs[n].shape[1:]), specs[n].dtype.name) for n in names
     )
-    keys = _in_order(signature.structured_outputs, None)
+    keys = _in_order(signature.structured_outputs, _noted(path, "output_layers"))
 
     def call(tensors: Sequence[Any]) -> Sequence[Any]:
         answers = signature(**dict(zip(names, tensors, strict=True)))
@@ -146,28 +175,47 @@ def load_saved_model(
     return Loaded(call, loaded, inputs, outputs, ("",) * len(keys))
 
 
-def _in_order(names: Mapping[str, Any], order: Sequence[str] | None) -> tuple[str, ...]:
-    """`names` in this order; else 'output_10' behind 'output_9', and others as they are."""
-    if order and sorted(order) == sorted(names):
-        return tuple(order)
+def _in_order(names: Mapping[str, Any], *orders: Sequence[str] | None) -> tuple[str, ...]:
+    """`names` in the first order that has them all; else sorted, 'output_10' behind 'output_9'."""
+    for order in orders:
+        if order and sorted(order) == sorted(names):
+            return tuple(order)
     if all(_NUMBERED.fullmatch(name) for name in names):
         return tuple(sorted(names, key=lambda name: int(name.rpartition("_")[2])))
-    return tuple(names)
+    return tuple(sorted(names))
 
 
-def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _called_with(loaded: Any) -> list[str]:
+    """Names of the inputs in the order of the model's call, where export() left one."""
+    functions = getattr(getattr(loaded, "serve", None), "concrete_functions", ())
+    given = functions[0].structured_input_signature[0] if functions else ()
+    return [spec.name for spec in tf.nest.flatten(given)]
+
+
+def _noted(path: Path, what: str) -> list[str]:
+    """The 'input_layers' or 'output_layers' that save() of Keras 2 notes beside a SavedModel."""
+    file = path / "keras_metadata.pb"
+    if not file.is_file():
+        return []
+    notes = saved_metadata_pb2.SavedMetadata.FromString(file.read_bytes())
+    root = next((n.metadata for n in notes.nodes if n.node_path == "root"), "{}")
+    layers = (json.loads(root).get("config") or {}).get(what) or []
+    return [layer[0] for layer in layers if isinstance(layer, list)]
+
+
+def _layers(model: Any, library: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every layer of a model and of the models inside it, by path."""
     for layer in model.layers:
         name = prefix + layer.name
         yield name, layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer, name + "/")
+        if isinstance(layer, library.Model):
+            yield from _layers(layer, library, name + "/")
 
 
-def _unroll(path: Path, name: str, layer: Any) -> Iterator[str]:
+def _unroll(path: Path, name: str, layer: Any, library: Any) -> Iterator[str]:
     """Make a recurrent layer a chain of steps; a loop crashes the converter, and has no kernel."""
     inner = (layer, getattr(layer, "forward_layer", None), getattr(layer, "backward_layer", None))
-    recurrent = [one for one in inner if isinstance(one, keras.layers.RNN)]
+    recurrent = [one for one in inner if isinstance(one, library.layers.RNN)]
     if any(one.stateful for one in recurrent):
         raise ModelError(
             f"{path.name}: layer {name!r} keeps its state between calls (stateful=True)",
@@ -184,13 +232,16 @@ def _unroll(path: Path, name: str, layer: Any) -> Iterator[str]:
         )
     for one in recurrent:
         one.unroll = True
+        if hasattr(one, "_could_use_gpu_kernel"):
+            # Else Keras 2 calls a fused kernel: TFLite's LSTM, which keeps its state between runs.
+            one._could_use_gpu_kernel = False
     yield f"recurrent layer {name!r} was unrolled: {steps} steps of some 20 operators each"
 
 
 def _in_scope(call: Callable[..., Any], scope: str) -> Callable[..., Any]:
     """`call` with its operations named after its layer.
 
-    Keras opens a layer's name scope twice per call, so that TensorFlow names the operations of
+    Keras 3 opens a layer's name scope twice per call, so that TensorFlow names the operations of
     'conv2d' 'conv2d_1', which may be another layer's name. A scope ending in '/' is absolute.
     """
 

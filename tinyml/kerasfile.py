@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,17 @@ _MOST_MODEL_BYTES = 1 << 30
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _ONNX = b"\x08"  # protobuf: the first field of an ONNX model is the number of its version
 _KNOWN = "a .keras, .h5, .tflite, .onnx or .pt2 file, or a SavedModel folder"
+# What Keras finds by module and name, and the functions of TensorFlow that only compute.
+_OWN = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
+_CALLS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
+_PURE = re.compile(
+    r"(math|nn|linalg|image|signal|__operators__|compat\.v1\.(nn|math|image))\.\w+|abs|add|argmax|"
+    r"argmin|broadcast_to|cast|clip_by_value|concat|cos|cumsum|divide|exp|expand_dims|eye|fill|"
+    r"floor|gather(_nd)?|identity|matmul|maximum|minimum|multiply|negative|norm|one_hot|ones_like|"
+    r"pad|pow|range|rank|repeat|reshape|reverse|roll|round|shape|sigmoid|sign|sin|size|slice|split|"
+    r"sqrt|square|squeeze|stack|strided_slice|subtract|tanh|tensordot|tile|transpose|unstack|where|"
+    r"zeros_like|reduce_\w+|truediv|einsum|space_to_batch|batch_to_space|boolean_mask"
+)
 _RETRY = "save the model again: model.save('model.keras')"
 
 
@@ -68,6 +80,10 @@ def check(path: Path, *, unsafe: bool) -> tuple[str, dict[str, Any]]:
     if not unsafe:
         _refuse_code(path, config)
     return str(metadata.get("keras_version", "")), config
+
+
+def is_keras_2(version: str) -> bool:
+    return version.startswith("2.")
 
 
 def check_h5(path: Path, config: Any, *, unsafe: bool) -> None:
@@ -124,24 +140,46 @@ def _parse(path: Path, what: str, text: str | bytes) -> dict[str, Any]:
 
 
 def _refuse_code(path: Path, config: dict[str, Any]) -> None:
-    for name in _code(config):
+    for name, what in _code({k: v for k, v in config.items() if k != "compile_config"}):
         raise ModelError(
-            f"{path.name}: layer {name!r} is a Lambda, Python code that loading would run",
+            f"{path.name}: layer {name!r} {what}",
             hint="replace it by keras layers or keras.ops; give --unsafe (unsafe=True) only for a "
             "file you trust",
         )
 
 
-def _code(config: Any) -> Iterator[str]:
-    """Names of the layers that hold serialised Python code, at any depth."""
+def _code(config: Any) -> Iterator[tuple[str, str]]:
+    """The layers whose loading would run code that is not Keras's, at any depth, and what it is."""
     open_values: list[tuple[str, Any]] = [("", config)]
     while open_values:
         owner, value = open_values.pop()
         if isinstance(value, dict):
             inner = value.get("config")
             named = str(inner.get("name", owner)) if isinstance(inner, dict) else owner
-            if value.get("class_name") in ("Lambda", "__lambda__"):
-                yield named
+            if what := _foreign(value):
+                yield named, what
             open_values.extend((named, item) for item in value.values())
         elif isinstance(value, list):
             open_values.extend((owner, item) for item in value)
+
+
+def _foreign(entry: dict[str, Any]) -> str:
+    """Why loading this entry runs code from elsewhere, or ''.
+
+    Keras looks a class or function up in any module that a file names, and TensorFlow's functions,
+    which Keras 2 notes by name, read and write files too.
+    """
+    kind, inner = entry.get("class_name"), entry.get("config")
+    if kind in ("Lambda", "__lambda__"):
+        return "is a Lambda, Python code that loading would run"
+    if kind == "TensorFlowOpLayer":
+        return "is an operation of TensorFlow, which loading would run"
+    function = inner.get("function") if isinstance(inner, dict) else None
+    if kind in _CALLS and not (isinstance(function, str) and _PURE.fullmatch(function)):
+        return f"calls {function or kind} of TensorFlow, which may do more than compute"
+    if kind is None or entry.get("module") is None:
+        return ""
+    name = str(inner if kind == "function" else kind)
+    if not _OWN.fullmatch(str(entry["module"])) or not name.isidentifier():
+        return f"needs {name!r} of {entry['module']!r}: code from outside of Keras"
+    return ""

@@ -37,6 +37,15 @@ _KERAS = Child(
             "load it where it was trained and give the folder written by model.export('folder'); "
             "that also holds custom layers",
         ),
+        "load_old": (
+            "Keras 3 could not load {name}, which Keras 2 saved",
+            'pip install "tinyml[tf-keras]", and tinyml reads it with Keras 2',
+        ),
+        "load_tf_keras": (
+            "tf_keras could not load {name}",
+            "load it where it was trained and give the folder written by model.export('folder'); "
+            'or reinstall: pip install --upgrade "tinyml[tf-keras]"',
+        ),
         "trace": (
             "TensorFlow could not trace {name} with batch size 1",
             "check that keras.saving.load_model(file)(one_sample) works",
@@ -88,6 +97,7 @@ _TORCH = Child(
 )
 _NEEDS = {  # what has to be importable, its name, the extra that brings it, and why
     "keras": ("tensorflow", "TensorFlow", "keras", "is a Keras model"),
+    "tf_keras": ("tf_keras", "tf_keras", "tf-keras", "was saved by Keras 2"),
     "edge": ("ai_edge_quantizer", "ai-edge-quantizer", "quantizer", "is quantised layer by layer"),
     "onnx": ("onnx2tf", "onnx2tf", "onnx", "is an ONNX model"),
     "torch": ("litert_torch", "litert-torch", "torch", "is a PyTorch model"),
@@ -206,7 +216,7 @@ def quantize(
     if calibration is not None:
         warnings += check_calibration(calibration.name, load_arrays(calibration))
     steps = _steps(kind, numbers)
-    for step in steps:
+    for step in (*steps, *(["tf_keras"] if kerasfile.is_keras_2(saved_by) else [])):
         _need(step, model_path.name)
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
         work = _Work(
