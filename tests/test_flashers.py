@@ -311,7 +311,12 @@ ABSENT = [
     ("jlink", "JLinkExe", 1, "Connecting to J-Link via USB...FAILED: Cannot connect to J-Link."),
     ("nrfjprog", "nrfjprog", 41, "ERROR: There is no debugger connected to the PC."),
     ("nrfutil", "nrfutil", 1, "Error: No devices found"),
-    ("picotool", "picotool", 249, "No accessible RP-series devices in BOOTSEL mode were found."),
+    (
+        "picotool",
+        "picotool",
+        249,
+        "No accessible RP-series devices in BOOTSEL mode were found.",
+    ),  # seen
     ("teensy", "teensy_loader_cli", 1, "Unable to open device (hint: try -w option)"),  # seen
     ("dfu_util", "dfu-util", 74, "dfu-util: No DFU capable USB device available"),  # seen
     ("bossac", "bossac", 1, "No device found on ttyACM9"),  # seen
@@ -329,10 +334,25 @@ def test_no_probe_ends_the_ladder_at_once(name, program, code, text, bench: Benc
     assert len(loads) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: No such option: --json",  # the program of that name on PyPI, which is older
+        "Error: No such command 'device'.",
+        "error: unrecognized subcommand 'device'",
+    ],
+)
+def test_an_nrfutil_without_its_device_command_is_told(text: str, bench: Bench) -> None:
+    bench.tool("nrfutil", ("", 2, text))
+    with pytest.raises(ToolError, match="lacks its device command") as caught:
+        bench.probe("nrfutil").flash(bench.image)
+    assert "not the nrfutil of PyPI" in (caught.value.hint or "")
+
+
 REAL = {row[0] for row in ABSENT}
 
 
-@pytest.mark.parametrize("name", ["openocd", "stflash", "dfu_util", "teensy", "pyocd"])
+@pytest.mark.parametrize("name", ["openocd", "stflash", "dfu_util", "teensy", "pyocd", "picotool"])
 def test_the_installed_program_understands_the_command(name: str, tmp_path: Path) -> None:
     """Without hardware it gets as far as looking for its probe."""
     program = next((p for p in PROBES[name].programs if shutil.which(p)), None)

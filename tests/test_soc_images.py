@@ -117,6 +117,28 @@ def test_image_definition_of_the_rp2350(echo: dict[str, Image]) -> None:
 
 
 @needs_gcc
+@pytest.mark.skipif(shutil.which("picotool") is None, reason="picotool is not installed")
+@pytest.mark.parametrize(
+    ("name", "family", "said"),
+    [
+        ("pico", "rp2040", ["family ID 'rp2040'"]),
+        ("pico2", "rp2350", ["family ID 'rp2350-arm-s'", "image type:          ARM Secure"]),
+    ],
+)
+def test_picotool_knows_the_image(
+    echo: dict[str, Image], tmp_path: Path, name: str, family: str, said: list[str]
+) -> None:
+    """Raspberry Pi's own program on the UF2 file, family number and image definition."""
+    file = tmp_path / "firmware.uf2"
+    segments = uf2.segments(echo[name].elf)
+    file.write_bytes(uf2.uf2(segments, uf2.FAMILIES[family].number))
+    done = subprocess.run(
+        ["picotool", "info", "-a", str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and all(text in done.stdout for text in said), done.stdout
+
+
+@needs_gcc
 def test_boot_header_of_the_imxrt1062(echo: dict[str, Image]) -> None:
     data = loaded(echo["teensy41"])[0x60000000]
     tag, version = struct.unpack_from("<4sI", data)

@@ -14,6 +14,7 @@ _OPTIONS = (
     # The default erases the whole chip.
     "chip_erase_mode=ERASE_RANGES_TOUCHED_BY_FIRMWARE,verify=VERIFY_READ,reset=RESET_SYSTEM"
 )
+_OTHER = r"unrecognized subcommand|command .?device.? (is )?not|No such (command|option)"
 
 
 class NrfutilProbe(Flasher):
@@ -43,8 +44,11 @@ class NrfutilProbe(Flasher):
 
     def listing(self) -> tuple[Found, ...] | None:
         text = self.list_tool("--json", "device", "list", "--traits", "jlink")
-        if re.search(r"unrecognized subcommand|command .?device.? (is )?not", text, re.IGNORECASE):
-            raise ToolError("nrfutil lacks its device command", hint="nrfutil install device")
+        if re.search(_OTHER, text, re.IGNORECASE):
+            raise ToolError(
+                "nrfutil lacks its device command",
+                hint="nrfutil install device (not the nrfutil of PyPI, which has none)",
+            )
         found = {}
         for line in text.splitlines():
             for device in _devices(line):

@@ -14,7 +14,7 @@ class PicotoolProbe(Flasher):
 
     name = "picotool"
     programs = ("picotool",)
-    install = "brew install picotool, or build it from github.com/raspberrypi/picotool; or use uf2"
+    install = "apt install picotool (Debian 13), brew install picotool; or use uf2"
     usb = r"2e8a:000[3f]"
     device = "board in BOOTSEL mode"
     wake = "hold BOOTSEL while plugging the board in"
