@@ -62,7 +62,7 @@ def test_a_sample_of_every_operator_is_clean_under_sanitizers(tmp_path: Path) ->
 )
 def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
     """For speed, and where that leaves some variants unused, also without that goal."""
-    blobs = sample(op, VARIANT_CASES)
+    blobs = sample(op, VARIANT_CASES) + getattr(cases(op), "seldom_drawn", list)()
     simpler = CORES[: CORES.index(board)]  # where better variants do not stand in front
     missing = variants(op, board) - set().union(*(variants(op, b) for b in simpler))
     for goal in ("speed", ""):

@@ -89,12 +89,28 @@ def test_sums_beyond_their_fields_are_refused() -> None:
     assert "21 bits" not in str(refusal(extreme(zeros, bias=1 << 29)))  # one value, no sum
 
 
-def test_addends_fit_32_bits_for_every_scale_taken() -> None:
-    shift = np.arange(1, _kronecker._MOST_SHIFT + 1)
-    for zero in (-128, 127):
-        addend = (1 << (shift - 1)) + (zero << shift)
-        table = np.stack([0 * shift, 0 * shift + 2**31 - 1, addend, shift], axis=1)
-        table = np.concatenate([table, table[: -len(table) % 4]])
-        wide = table[:, 2] * 1024 + 512
-        assert (_kronecker.channel_constants(table).reshape(-1, 16)[:, 5::3].ravel() == wide).all()
-        assert abs(wide).max() + 2**30 < 2**31
+def reference(sums: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
+    """MultiplyByQuantizedMultiplier for a shift to the right, rounded twice."""
+    high = (sums * multiplier + (1 << 30)) >> 31
+    mask = (1 << shift) - 1
+    return (high >> shift) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+def test_a_scale_in_one_step_gives_what_the_reference_does_for_every_sum() -> None:
+    rng, found = np.random.default_rng(3), 0
+    for case in range(150):
+        shift, zero = int(rng.integers(6, 15)), int(rng.choice([-128, -128, -90, 0, 77]))
+        multiplier = int(rng.choice([1 << 30, (1 << 31) - 1, rng.integers(1 << 30, 1 << 31)]))
+        low, high = sorted(int(v) for v in rng.integers(-(1 << 18), 1 << 18, 2))
+        least, most = zero, int(rng.choice([127, max(zero + 1, 40)]))
+        scale = _kronecker.scale_of(multiplier, shift, zero, (low, high), (least, most))
+        if scale is None:
+            continue
+        found += 1
+        sums = np.arange(low, high + 1, dtype=np.int64)
+        want = np.clip(reference(sums, multiplier, shift) + zero, least, most)
+        product = ((sums << 11) * scale[0] >> 32) + scale[1]
+        assert abs(product).max() < 1 << 31 and 0 < scale[0] < 1 << 31
+        got = np.clip(np.clip(product >> 16, 0, 255) - 128, least, most)
+        assert (got == want).all(), (case, multiplier, shift, zero, low, high)
+    assert found > 120

@@ -2,7 +2,13 @@
  *
  * A plane is one of four channels that lie beside each other: for each pair of columns, for each
  * row, one word of each channel, with both columns as its halves, so that SMLAD takes two taps.
- * A column of blocks is done from top to bottom, and stays within its pairs of columns. */
+ * A column of blocks is done from top to bottom, and stays within its pairs of columns.
+ *
+ * Weights and bias of a channel with a shift of n are raised by 13 - n bits. The high word of a sum
+ * times the multiplier then has the result above 12 bits, whatever the scale, so that SSAT shifts as
+ * it clamps. That is exact, since
+ *     floor((floor(s * m / 2^31 + 1/2) + a) / 2^n) = floor((s * m + 2^30 + a * 2^31) / 2^(31 + n)).
+ * Only for rectified layers, see tm_requantize_twice(). */
 #ifndef TM_DEPTHWISE_H
 #define TM_DEPTHWISE_H
 
@@ -32,23 +38,22 @@ struct tm_depthwise_blocks {
 /* Frame: the channel's constants and the job, behind a place for `out` and one for the end. */
 #define TM_DEPTHWISE_ENTER                                                                         \
     "push   {r4-r11, lr}\n\t"                                                                      \
-    "ldm    r2, {r2, r3, r4, r5}\n\t"                                                              \
+    "ldm    r2, {r2, r3, r4}\n\t"                                                                  \
     "ldm    r0, {r6, r7, r8, r9, r10, r11, r12}\n\t"                                               \
-    "push   {r2-r12}\n\t"                                                                          \
+    "push   {r2-r4, r6-r12}\n\t"                                                                   \
     "sub    sp, sp, #8\n\t"                                                                        \
     ".equ   TM_NOW_AT, 0\n\t"                                                                      \
     ".equ   TM_END_AT, 4\n\t"                                                                      \
     ".equ   TM_BIAS_AT, 8\n\t"                                                                     \
     ".equ   TM_MULTIPLIER_AT, 12\n\t"                                                              \
     ".equ   TM_ADDEND_AT, 16\n\t"                                                                  \
-    ".equ   TM_SHIFT_AT, 20\n\t"                                                                   \
-    ".equ   TM_PLANE_AT, 24\n\t"                                                                   \
-    ".equ   TM_PITCH_AT, 28\n\t"                                                                   \
-    ".equ   TM_OUT_AT, 32\n\t"                                                                     \
-    ".equ   TM_STEP_AT, 36\n\t"                                                                    \
-    ".equ   TM_LINE_AT, 40\n\t"                                                                    \
-    ".equ   TM_SIZE_AT, 44\n\t"                                                                    \
-    ".equ   TM_COLUMNS_AT, 48\n\t"                                                                 \
+    ".equ   TM_PLANE_AT, 20\n\t"                                                                   \
+    ".equ   TM_PITCH_AT, 24\n\t"                                                                   \
+    ".equ   TM_OUT_AT, 28\n\t"                                                                     \
+    ".equ   TM_STEP_AT, 32\n\t"                                                                    \
+    ".equ   TM_LINE_AT, 36\n\t"                                                                    \
+    ".equ   TM_SIZE_AT, 40\n\t"                                                                    \
+    ".equ   TM_COLUMNS_AT, 44\n\t"                                                                 \
     "ldm    r1, {r4-r9}\n"                                                                         \
     "2:\n\t"                                                                                       \
     "ldr    r0, [sp, #TM_PLANE_AT]\n\t"                                                            \
@@ -73,14 +78,8 @@ struct tm_depthwise_blocks {
     "subs   r12, r12, #2\n\t"                                                                      \
     "str    r12, [sp, #TM_COLUMNS_AT]\n\t"                                                         \
     "bgt.w  2b\n\t"                                                                                \
-    "add    sp, sp, #52\n\t"                                                                       \
+    "add    sp, sp, #48\n\t"                                                                       \
     "pop    {r4-r11, pc}\n\t"
-
-/* A sum, doubled, times r10, and r11 added. */
-#define TM_DEPTHWISE_SIGNED(x)                                                                     \
-    "smmulr " x ", " x ", r10\n\t"                                                                 \
-    "add    " x ", " x ", " x ", asr #31\n\t"                                                      \
-    "add    " x ", " x ", r11\n\t"
 
 /* One row of a plane, its two words in r10 and r11, times one of the kernel in `w01` and `w12`,
  * for two columns of outputs. */
@@ -90,58 +89,12 @@ struct tm_depthwise_blocks {
     "smlabt " left ", r11, " w12 ", " left "\n\t"                                                  \
     "smlad  " right ", r11, " w12 ", " right "\n\t"
 
-/* Stride 1, blocks of 2x2 outputs: r12, lr above r1, r2. A block takes 61 instructions and 77
- * cycles by Cortex-M4 rules, 2.1 for each product. */
-#define TM_DEPTHWISE_2X2(MULTIPLY)                                                                 \
-    TM_DEPTHWISE_ENTER                                                                             \
-    "add    r3, r3, r0\n\t"                                                                        \
-    "str    r3, [sp, #TM_PLANE_AT]\n"                                                              \
-    "1:\n\t"                                                                                       \
-    "ldr    r12, [sp, #TM_BIAS_AT]\n\t"                                                            \
-    "ldr    r10, [r0], #32\n\t"                                                                    \
-    "ldr    r11, [r3], #32\n\t"                                                                    \
-    "mov    lr, r12\n\t"                                                                           \
-    "mov    r1, r12\n\t"                                                                           \
-    "mov    r2, r12\n\t"                                                                           \
-    TM_DEPTHWISE_TAPS("r12", "lr", "r4", "r5")                                                     \
-    "ldr    r10, [r0, #-16]\n\t"                                                                   \
-    "ldr    r11, [r3, #-16]\n\t"                                                                   \
-    TM_DEPTHWISE_TAPS("r12", "lr", "r6", "r7")                                                     \
-    TM_DEPTHWISE_TAPS("r1", "r2", "r4", "r5")                                                      \
-    "ldr    r10, [r0]\n\t"                                                                         \
-    "ldr    r11, [r3]\n\t"                                                                         \
-    TM_DEPTHWISE_TAPS("r12", "lr", "r8", "r9")                                                     \
-    TM_DEPTHWISE_TAPS("r1", "r2", "r6", "r7")                                                      \
-    "ldr    r10, [r0, #16]\n\t"                                                                    \
-    "ldr    r11, [r3, #16]\n\t"                                                                    \
-    TM_DEPTHWISE_TAPS("r1", "r2", "r8", "r9")                                                      \
-    "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"                                                      \
-    "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"                                                          \
-    MULTIPLY("r12") MULTIPLY("lr") MULTIPLY("r1") MULTIPLY("r2")                                   \
-    "ldr    r11, [sp, #TM_SHIFT_AT]\n\t"                                                           \
-    "ldr    r10, [sp, #TM_NOW_AT]\n\t"                                                             \
-    "asr    r12, r12, r11\n\t"                                                                     \
-    "asr    lr, lr, r11\n\t"                                                                       \
-    "asr    r1, r1, r11\n\t"                                                                       \
-    "asr    r2, r2, r11\n\t"                                                                       \
-    "ldr    r11, [sp, #TM_STEP_AT]\n\t"                                                            \
-    "ssat   r12, #8, r12\n\t"                                                                      \
-    "ssat   lr, #8, lr\n\t"                                                                        \
-    "ssat   r1, #8, r1\n\t"                                                                        \
-    "ssat   r2, #8, r2\n\t"                                                                        \
-    "strb   r2, [r10, r11]\n\t" /* where a store is repeated, the last one is right */             \
-    "strb   r1, [r10]\n\t"                                                                         \
-    "ldr    r2, [sp, #TM_LINE_AT]\n\t"                                                             \
-    "ldr    r1, [sp, #TM_END_AT]\n\t"                                                              \
-    "sub    r10, r10, r2\n\t"                                                                      \
-    "strb   lr, [r10, r11]\n\t"                                                                    \
-    "strb   r12, [r10]\n\t"                                                                        \
-    "add    r2, r2, r2, lsl #1\n\t"                                                                \
-    "add    r10, r10, r2\n\t"                                                                      \
-    "str    r10, [sp, #TM_NOW_AT]\n\t"                                                             \
-    "cmp    r0, r1\n\t"                                                                            \
-    "bne.w  1b\n\t"                                                                                \
-    TM_DEPTHWISE_LEAVE
+/* The same with the first row of the kernel, from the bias in r12 on. */
+#define TM_DEPTHWISE_FIRST_TAPS(left, right)                                                       \
+    "smlad  " left ", r10, r4, r12\n\t"                                                            \
+    "smlatb " right ", r10, r4, r12\n\t"                                                           \
+    "smlabt " left ", r11, r5, " left "\n\t"                                                       \
+    "smlad  " right ", r11, r5, " right "\n\t"
 
 /* One row of a plane, its three words in r10, r11 and r1, for two columns of outputs. */
 #define TM_DEPTHWISE_WIDE_TAPS(w01, w12)                                                           \
@@ -150,79 +103,109 @@ struct tm_depthwise_blocks {
     "smlabt r12, r11, " w12 ", r12\n\t"                                                            \
     "smlabt lr, r1, " w12 ", lr\n\t"
 
-/* Stride 2, blocks of two outputs beside each other, r12 and lr. A block takes 43 instructions and
- * 51 cycles by Cortex-M4 rules, 2.8 for each product. */
-#define TM_DEPTHWISE_1X2(MULTIPLY)                                                                 \
-    TM_DEPTHWISE_ENTER                                                                             \
-    "add    r2, r0, r3, lsl #1\n\t"                                                                \
-    "add    r3, r3, r0\n\t"                                                                        \
-    "str    r2, [sp, #TM_PLANE_AT]\n"                                                              \
-    "1:\n\t"                                                                                       \
-    "ldr    r12, [sp, #TM_BIAS_AT]\n\t"                                                            \
-    "ldr    r10, [r0], #32\n\t"                                                                    \
-    "ldr    r11, [r3], #32\n\t"                                                                    \
-    "ldr    r1, [r2], #32\n\t"                                                                     \
-    "mov    lr, r12\n\t"                                                                           \
-    TM_DEPTHWISE_WIDE_TAPS("r4", "r5")                                                             \
-    "ldr    r10, [r0, #-16]\n\t"                                                                   \
-    "ldr    r11, [r3, #-16]\n\t"                                                                   \
-    "ldr    r1, [r2, #-16]\n\t"                                                                    \
-    TM_DEPTHWISE_WIDE_TAPS("r6", "r7")                                                             \
-    "ldr    r10, [r0]\n\t"                                                                         \
-    "ldr    r11, [r3]\n\t"                                                                         \
-    "ldr    r1, [r2]\n\t"                                                                          \
-    TM_DEPTHWISE_WIDE_TAPS("r8", "r9")                                                             \
-    "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"                                                      \
-    "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"                                                          \
-    "ldr    r1, [sp, #TM_SHIFT_AT]\n\t"                                                            \
-    MULTIPLY("r12") MULTIPLY("lr")                                                                 \
-    "ldr    r10, [sp, #TM_NOW_AT]\n\t"                                                             \
-    "ldr    r11, [sp, #TM_STEP_AT]\n\t"                                                            \
-    "asr    r12, r12, r1\n\t"                                                                      \
-    "asr    lr, lr, r1\n\t"                                                                        \
-    "ssat   r12, #8, r12\n\t"                                                                      \
-    "ssat   lr, #8, lr\n\t"                                                                        \
-    "strb   lr, [r10, r11]\n\t" /* where a store is repeated, the last one is right */             \
-    "strb   r12, [r10]\n\t"                                                                        \
-    "ldr    r11, [sp, #TM_LINE_AT]\n\t"                                                            \
-    "ldr    r1, [sp, #TM_END_AT]\n\t"                                                              \
-    "add    r10, r10, r11\n\t"                                                                     \
-    "str    r10, [sp, #TM_NOW_AT]\n\t"                                                             \
-    "cmp    r0, r1\n\t"                                                                            \
-    "bne.w  1b\n\t"                                                                                \
-    TM_DEPTHWISE_LEAVE
-
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-/* `weights` has two words a row of the kernel: taps (0, 1) and (1, 2), doubled; `channel` twice the
- * bias, multiplier, addend, shift. */
+/* `weights` has two words a row of the kernel, taps (0, 1) and (1, 2); `channel` bias, multiplier
+ * and addend: 2^(11 - n) + 2^11 + (zero_point << 12), which rounds twice and adds the zero point. */
+
+/* Stride 1, blocks of 2x2 outputs: r1, r2 above lr, r12. A block takes 52 instructions and 68
+ * cycles by Cortex-M4 rules, 1.9 for each product. */
 __attribute__((naked, noipa, unused)) static void
 tm_depthwise_2x2(const struct tm_depthwise_blocks *job, const int32_t *weights,
                  const int32_t *channel)
 {
-    __asm__ volatile(TM_DEPTHWISE_2X2(TM_DEPTHWISE_SIGNED));
+    __asm__ volatile(
+        TM_DEPTHWISE_ENTER
+        "add    r3, r3, r0\n\t"
+        "str    r3, [sp, #TM_PLANE_AT]\n"
+        "1:\n\t"
+        "ldr    r12, [sp, #TM_BIAS_AT]\n\t"
+        "ldr    r10, [r0], #32\n\t"
+        "ldr    r11, [r3], #32\n\t"
+        TM_DEPTHWISE_FIRST_TAPS("r1", "r2")
+        "ldr    r10, [r0, #-16]\n\t"
+        "ldr    r11, [r3, #-16]\n\t"
+        TM_DEPTHWISE_TAPS("r1", "r2", "r6", "r7")
+        TM_DEPTHWISE_FIRST_TAPS("lr", "r12")
+        "ldr    r10, [r0]\n\t"
+        "ldr    r11, [r3]\n\t"
+        TM_DEPTHWISE_TAPS("r1", "r2", "r8", "r9")
+        TM_DEPTHWISE_TAPS("lr", "r12", "r6", "r7")
+        "ldr    r10, [r0, #16]\n\t"
+        "ldr    r11, [r3, #16]\n\t"
+        TM_DEPTHWISE_TAPS("lr", "r12", "r8", "r9")
+        "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"
+        "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"
+        "smmla  r12, r12, r10, r11\n\t"
+        "smmla  lr, lr, r10, r11\n\t"
+        "smmla  r1, r1, r10, r11\n\t"
+        "smmla  r2, r2, r10, r11\n\t"
+        "ldr    r10, [sp, #TM_NOW_AT]\n\t"
+        "ldr    r11, [sp, #TM_STEP_AT]\n\t"
+        "ssat   r12, #8, r12, asr #12\n\t"
+        "ssat   lr, #8, lr, asr #12\n\t"
+        "ssat   r1, #8, r1, asr #12\n\t"
+        "ssat   r2, #8, r2, asr #12\n\t"
+        "strb   r12, [r10, r11]\n\t" /* where a store is repeated, the last one is right */
+        "strb   lr, [r10]\n\t"
+        "ldr    r12, [sp, #TM_LINE_AT]\n\t"
+        "ldr    lr, [sp, #TM_END_AT]\n\t"
+        "sub    r10, r10, r12\n\t"
+        "strb   r2, [r10, r11]\n\t"
+        "strb   r1, [r10]\n\t"
+        "add    r12, r12, r12, lsl #1\n\t"
+        "add    r10, r10, r12\n\t"
+        "str    r10, [sp, #TM_NOW_AT]\n\t"
+        "cmp    r0, lr\n\t"
+        "bne.w  1b\n\t"
+        TM_DEPTHWISE_LEAVE);
 }
 
-__attribute__((naked, noipa, unused)) static void
-tm_depthwise_2x2_rectified(const struct tm_depthwise_blocks *job, const int32_t *weights,
-                           const int32_t *channel)
-{
-#define TM_DEPTHWISE_RECTIFIED(x) TM_RECTIFIED(x, "")
-    __asm__ volatile(TM_DEPTHWISE_2X2(TM_DEPTHWISE_RECTIFIED));
-}
-
+/* Stride 2, blocks of two outputs beside each other, r12 and lr. A block takes 38 instructions and
+ * 47 cycles by Cortex-M4 rules, 2.6 for each product. */
 __attribute__((naked, noipa, unused)) static void
 tm_depthwise_1x2(const struct tm_depthwise_blocks *job, const int32_t *weights,
                  const int32_t *channel)
 {
-    __asm__ volatile(TM_DEPTHWISE_1X2(TM_DEPTHWISE_SIGNED));
-}
-
-__attribute__((naked, noipa, unused)) static void
-tm_depthwise_1x2_rectified(const struct tm_depthwise_blocks *job, const int32_t *weights,
-                           const int32_t *channel)
-{
-    __asm__ volatile(TM_DEPTHWISE_1X2(TM_DEPTHWISE_RECTIFIED));
+    __asm__ volatile(
+        TM_DEPTHWISE_ENTER
+        "add    r2, r0, r3, lsl #1\n\t"
+        "add    r3, r3, r0\n\t"
+        "str    r2, [sp, #TM_PLANE_AT]\n"
+        "1:\n\t"
+        "ldr    r12, [sp, #TM_BIAS_AT]\n\t"
+        "ldr    r10, [r0], #32\n\t"
+        "ldr    r11, [r3], #32\n\t"
+        "ldr    r1, [r2], #32\n\t"
+        "smlad  lr, r11, r4, r12\n\t"
+        "smlad  r12, r10, r4, r12\n\t"
+        "smlabt lr, r1, r5, lr\n\t"
+        "smlabt r12, r11, r5, r12\n\t"
+        "ldr    r10, [r0, #-16]\n\t"
+        "ldr    r11, [r3, #-16]\n\t"
+        "ldr    r1, [r2, #-16]\n\t"
+        TM_DEPTHWISE_WIDE_TAPS("r6", "r7")
+        "ldr    r10, [r0]\n\t"
+        "ldr    r11, [r3]\n\t"
+        "ldr    r1, [r2]\n\t"
+        TM_DEPTHWISE_WIDE_TAPS("r8", "r9")
+        "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"
+        "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"
+        "smmla  r12, r12, r10, r11\n\t"
+        "smmla  lr, lr, r10, r11\n\t"
+        "ldr    r10, [sp, #TM_NOW_AT]\n\t"
+        "ldr    r11, [sp, #TM_STEP_AT]\n\t"
+        "ldr    r1, [sp, #TM_LINE_AT]\n\t"
+        "ssat   r12, #8, r12, asr #12\n\t"
+        "ssat   lr, #8, lr, asr #12\n\t"
+        "strb   lr, [r10, r11]\n\t" /* where a store is repeated, the last one is right */
+        "strb   r12, [r10]\n\t"
+        "ldr    r12, [sp, #TM_END_AT]\n\t"
+        "add    r10, r10, r1\n\t"
+        "str    r10, [sp, #TM_NOW_AT]\n\t"
+        "cmp    r0, r12\n\t"
+        "bne.w  1b\n\t"
+        TM_DEPTHWISE_LEAVE);
 }
 #pragma GCC diagnostic pop
 

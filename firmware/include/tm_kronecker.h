@@ -6,16 +6,17 @@
  * pixels y + z * B besides, two products give six: x, y and z with both weights. So a product
  * counts for three, where SMLAD counts for two. ops/_kronecker.py proves the ranges for each layer.
  *
- * Weights and biases are doubled: a sum at the top of a word then is 2^11 times itself, and
- * sum * multiplier / 2^21 is the high word of a product: exact, since
- *     floor((floor(s * m / 2^31 + 1/2) + a) / 2^n) = floor((s * m + 2^30 + a * 2^31) / 2^(31 + n)).
+ * Weights and biases are doubled, so that a sum at the top of a word is 2^11 times itself. The high
+ * word of its product with a multiplier then has the result in its upper half, whatever the scale:
+ * PKHTB takes that from two words, USAT16 clamps both. ops/_kronecker.py finds a multiplier and an
+ * addend that give what the reference does for every sum of the channel.
  */
 #ifndef TM_KRONECKER_H
 #define TM_KRONECKER_H
 
 #include "tm_kernel.h"
 
-#define TM_KRONECKER_GROUP 16 /* words of an array `channels` for four output channels */
+#define TM_KRONECKER_GROUP 12 /* words of an array `channels` for four output channels */
 
 /* Six sums of registers lo0, hi0 (x and y) and lo1, hi1 (y and z), left-aligned. The first
  * channel's are then in s, t, lo1, for x, y, z; the second's in lo0, hi0, hi1. A sum below another
@@ -34,24 +35,23 @@
     "sub    " lo0 ", " lo0 ", " t "\n\t"                                                           \
     "sub    " lo1 ", " lo1 ", " hi0 "\n\t"
 
-/* Three results of the next channel at r1. */
+/* Three sums of the next channel at r1 as its results in upper halves. */
 #define TM_KRONECKER_CHANNEL(x, y, z)                                                              \
-    "ldmia  r1!, {r0, r12, lr}\n\t" /* multiplier, addend, shift */                                \
-    "smmla  " x ", " x ", r0, r12\n\t"                                                             \
-    "smmla  " y ", " y ", r0, r12\n\t"                                                             \
-    "smmla  " z ", " z ", r0, r12\n\t"                                                             \
-    "asr    " x ", " x ", lr\n\t"                                                                  \
-    "asr    " y ", " y ", lr\n\t"                                                                  \
-    "asr    " z ", " z ", lr\n\t"                                                                  \
-    "ssat   " x ", #8, " x "\n\t"                                                                  \
-    "ssat   " y ", #8, " y "\n\t"                                                                  \
-    "ssat   " z ", #8, " z "\n\t"
+    "ldmia  r1!, {r12, lr}\n\t" /* multiplier, addend */                                           \
+    "smmla  " x ", " x ", r12, lr\n\t"                                                             \
+    "smmla  " y ", " y ", r12, lr\n\t"                                                             \
+    "smmla  " z ", " z ", r12, lr\n\t"
+
+/* Of two channels, results as the halves of x. */
+#define TM_KRONECKER_HALVES(x, other)                                                              \
+    "pkhtb  " x ", " other ", " x ", asr #16\n\t"                                                  \
+    "usat16 " x ", #8, " x "\n\t"
 
 /* Four output channels of `groups` times three pixels. `columns` has two words of each tap,
  * x + y * B and y + z * B, group behind group; `weights` two words of each tap, for the channels
- * (0, 1) and (2, 3); `channels` twice the biases of these pairs, and then multiplier, addend and
- * shift of each channel. Four results of a pixel go to `out` as one word, those of the next one to
- * `step` bytes behind. Only for rectified layers, see tm_requantize_twice().
+ * (0, 2) and (1, 3); `channels` twice the biases of these pairs, and then multiplier and addend of
+ * each channel in that order. Four results of a pixel go to `out` as one word, those of the next one to
+ * `step` bytes behind.
  * 8 instructions and 9 cycles by Cortex-M4 rules for 12 products; rounds of 12 taps leave room
  * for the caller in the 1 kB of the L4R5's instruction cache: with 16, it refills at each call. */
 #pragma GCC diagnostic push
@@ -62,13 +62,13 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
 {
     __asm__ volatile(
         "push   {r1-r11, lr}\n\t"
-        "sub    sp, sp, #16\n\t" /* sp + 0: where the weights end, 4: entry, 8: columns */
-        ".equ   TM_WEIGHTS_AT, 16\n\t"
-        ".equ   TM_CHANNELS_AT, 20\n\t"
-        ".equ   TM_OUT_AT, 24\n\t"
-        ".equ   TM_TAPS_AT, 64\n\t"
-        ".equ   TM_STEP_AT, 68\n\t"
-        ".equ   TM_GROUPS_AT, 72\n\t"
+        "sub    sp, sp, #8\n\t" /* sp + 0: where the weights end, 4: entry */
+        ".equ   TM_WEIGHTS_AT, 8\n\t"
+        ".equ   TM_CHANNELS_AT, 12\n\t"
+        ".equ   TM_OUT_AT, 16\n\t"
+        ".equ   TM_TAPS_AT, 56\n\t"
+        ".equ   TM_STEP_AT, 60\n\t"
+        ".equ   TM_GROUPS_AT, 64\n\t"
         "ldr    r12, [sp, #TM_TAPS_AT]\n\t"
         "add    lr, r1, r12, lsl #3\n\t"
         "str    lr, [sp]\n\t"
@@ -105,28 +105,29 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
         "ldr    r12, [sp]\n\t"
         "cmp    r1, r12\n\t"
         "bne.w  1b\n\t"
-        "str    r0, [sp, #8]\n\t"
         "ldr    r1, [sp, #TM_CHANNELS_AT]\n\t"
         "add    r1, r1, #16\n\t"
         TM_KRONECKER_SUMS("r2", "r3", "r4", "r5", "r10", "r11")
         TM_KRONECKER_CHANNEL("r10", "r11", "r4")
         TM_KRONECKER_CHANNEL("r2", "r3", "r5")
-        "bfi    r10, r2, #8, #8\n\t"
-        "bfi    r11, r3, #8, #8\n\t"
-        "bfi    r4, r5, #8, #8\n\t"
+        TM_KRONECKER_HALVES("r10", "r2")
+        TM_KRONECKER_HALVES("r11", "r3")
+        TM_KRONECKER_HALVES("r4", "r5")
         TM_KRONECKER_SUMS("r6", "r7", "r8", "r9", "r2", "r3")
         TM_KRONECKER_CHANNEL("r2", "r3", "r8")
         TM_KRONECKER_CHANNEL("r6", "r7", "r9")
-        "bfi    r2, r6, #8, #8\n\t"
-        "bfi    r3, r7, #8, #8\n\t"
-        "bfi    r8, r9, #8, #8\n\t"
+        TM_KRONECKER_HALVES("r2", "r6")
+        TM_KRONECKER_HALVES("r3", "r7")
+        TM_KRONECKER_HALVES("r8", "r9")
         "ldr    r1, [sp, #TM_OUT_AT]\n\t"
         "ldr    r12, [sp, #TM_STEP_AT]\n\t"
         "ldr    lr, [sp, #TM_GROUPS_AT]\n\t"
-        "ldr    r0, [sp, #8]\n\t"
-        "pkhbt  r10, r10, r2, lsl #16\n\t"
-        "pkhbt  r11, r11, r3, lsl #16\n\t"
-        "pkhbt  r4, r4, r8, lsl #16\n\t"
+        "orr    r10, r10, r2, lsl #8\n\t"
+        "orr    r11, r11, r3, lsl #8\n\t"
+        "orr    r4, r4, r8, lsl #8\n\t"
+        "eor    r10, r10, #0x80808080\n\t" /* results were 0 to 255 */
+        "eor    r11, r11, #0x80808080\n\t"
+        "eor    r4, r4, #0x80808080\n\t"
         "str    r10, [r1]\n\t"
         "str    r11, [r1, r12]\n\t"
         "str    r4, [r1, r12, lsl #1]\n\t"
@@ -136,7 +137,7 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
         "subs   lr, lr, #1\n\t"
         "str    lr, [sp, #TM_GROUPS_AT]\n\t"
         "bne.w  2b\n\t"
-        "add    sp, sp, #28\n\t"
+        "add    sp, sp, #20\n\t"
         "pop    {r4-r11, pc}\n\t");
 }
 #pragma GCC diagnostic pop
@@ -145,7 +146,7 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
 static inline int32_t *tm_kronecker_column(int32_t *to, const int8_t *x, const int8_t *y,
                                            const int8_t *z, int32_t taps)
 {
-#pragma GCC unroll 4
+#pragma GCC unroll 9
     for (int32_t k = 0; k < taps; k++, to += 2) {
         const int32_t a = x[k], b = y[k], c = z[k]; /* bytes may alias words */
         to[0] = a + b * (1 << 21);

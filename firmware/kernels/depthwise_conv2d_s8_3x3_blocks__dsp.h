@@ -1,13 +1,11 @@
 /* depthwise_conv2d_s8 with a 3x3 kernel, stride 1 or 2, by blocks of outputs, for cores with the
  * DSP extension: see tm_depthwise.h. Four channels at a time are gathered as planes of int16,
- * padded with the zero point (which is part of the bias). Weights are doubled, which spares the
- * doubling before SMMULR.
+ * padded with the zero point (which is part of the bias). Only for layers with a rectifier.
  * Cortex-M4, emulated instructions of the four such layers of the keyword spotter: 3.06 M with
- * depthwise_conv2d_s8, 0.83 M with depthwise_conv2d_s8_3x3__dsp, 0.78 M with this; 3.79 M, 1.05 M
- * and 0.96 M cycles, estimated for STM32L4R5. Of the eleven of the person detector of 4x4 outputs
- * and more: 1.81 M and 1.56 M instructions, 2.33 M and 1.91 M cycles.
- * Text: 348 bytes shared for stride 1, 262 for stride 2, 24 and 12 more without a rectifier, and
- * about 900 for each layer.
+ * depthwise_conv2d_s8, 0.83 M with depthwise_conv2d_s8_3x3__dsp, 0.70 M with this; 3.79 M, 1.05 M
+ * and 0.87 M cycles, estimated for STM32L4R5. Of the first ten of the person detector: 1.79 M and
+ * 1.40 M instructions, 2.31 M and 1.72 M cycles.
+ * Text: 326 bytes shared for stride 1, 250 for stride 2, and about 900 for each layer.
  * scratch: `pairs` columns of pairs, each of (rows - 1) * stride + 3 rows of four words. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_BLOCKS__DSP_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_BLOCKS__DSP_H
@@ -18,10 +16,9 @@ struct depthwise_conv2d_s8_3x3_blocks__dsp {
     int32_t in_h, in_w, in_c, out_w;
     int32_t stride, pad_h, pad_w; /* pad_w: 0 or 1 */
     int32_t in_zero, act_min, act_max;
-    int32_t rectified;       /* 1 where nothing below the zero point is kept */
     int32_t pairs;           /* of columns of a plane */
     const int32_t *weights;  /* [channel][row][2]: taps (0, 1) and (1, 2) */
-    const int32_t *channels; /* [channel][4]: twice the bias, multiplier, addend, shift */
+    const int32_t *channels; /* [channel][3]: bias, multiplier, addend */
 };
 
 /* Input rows [first, first + rows) of four channels as planes. Behind the last channel it reads up
@@ -41,6 +38,7 @@ depthwise_conv2d_s8_3x3_blocks__dsp_gather(const struct depthwise_conv2d_s8_3x3_
             from += p->in_c;
             to += next;
         }
+#pragma GCC unroll 4
         for (int32_t x = p->pad_w; x + 1 < p->in_w; x += 2, to += next, from += 2 * p->in_c)
             tm_interleave(to, tm_load4(from), tm_load4(from + p->in_c));
         if ((p->in_w - p->pad_w) % 2)
@@ -63,7 +61,7 @@ depthwise_conv2d_s8_3x3_blocks__dsp(const struct depthwise_conv2d_s8_3x3_blocks_
         if (c % 4 == 0)
             depthwise_conv2d_s8_3x3_blocks__dsp_gather(p, in, c, y0 * p->stride - p->pad_h, rows,
                                                        planes);
-        const int32_t *weights = p->weights + 6 * c, *channel = p->channels + 4 * c;
+        const int32_t *weights = p->weights + 6 * c, *channel = p->channels + 3 * c;
         for (int32_t y = y0; y < y1; y += many) {
             struct tm_depthwise_blocks job = {
                 .plane = planes + c % 4 + (y - y0) * p->stride * 4,
@@ -75,26 +73,22 @@ depthwise_conv2d_s8_3x3_blocks__dsp(const struct depthwise_conv2d_s8_3x3_blocks_
             };
             if (p->stride == 2) {
                 job.size = 32 * many;
-                (p->rectified ? tm_depthwise_1x2_rectified : tm_depthwise_1x2)(&job, weights,
-                                                                               channel);
+                tm_depthwise_1x2(&job, weights, channel);
                 continue;
             }
-            void (*const blocks)(const struct tm_depthwise_blocks *, const int32_t *,
-                                 const int32_t *) =
-                p->rectified ? tm_depthwise_2x2_rectified : tm_depthwise_2x2;
             if (many % 2) { /* the last row alone */
                 const struct tm_depthwise_blocks whole = job;
                 job.plane += 4 * (many - 1);
                 job.out += (many - 1) * out.row_bytes;
                 job.line = 0;
                 job.size = 32;
-                blocks(&job, weights, channel);
+                tm_depthwise_2x2(&job, weights, channel);
                 job = whole;
             }
             if (many > 1) {
                 job.out += out.row_bytes;
                 job.size = 32 * (many / 2);
-                blocks(&job, weights, channel);
+                tm_depthwise_2x2(&job, weights, channel);
             }
         }
     }

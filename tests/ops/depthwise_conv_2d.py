@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.modelfile import ACTIVATIONS, ModelFile
+import numpy as np
+
+from tests.modelfile import ACTIVATIONS, SAME, VALID, ModelFile
 from tests.pick import Pick
 
 from . import _shared
@@ -49,3 +51,39 @@ def int4_case(pick: Pick) -> bytes:
 
 def int16_case(pick: Pick) -> bytes:
     return case(pick, "int16")
+
+
+def layer(
+    height: int,
+    width: int,
+    channels: int = 8,
+    *,
+    stride: int = 1,
+    padding: int = SAME,
+    zero_point: int = -128,
+    bias: int = 5_000,
+    scale: float = 3.1,
+) -> bytes:
+    """Inputs of -128 and 127 alone, and weights of 127 and -128, some channels all alike."""
+    rng = np.random.default_rng(height * width)
+    m = ModelFile()
+    x = m.input((1, height, width, channels), scale=1.0)
+    wide = m.tensor((1, height, width, channels), scale=1.0 / 64)
+    m.op("QUANTIZE", [x], [wide], "QuantizeOptions")
+    data = np.where(rng.random((1, 3, 3, channels)) < 0.5, -128, 127).astype(np.int8)
+    data[..., 0], data[..., 1 % channels] = 127, -128
+    w = m.constant(data, scale=np.full(channels, 1.0), axis=3)
+    values = np.array([bias * (-1) ** c for c in range(channels)], np.int32)
+    b = m.constant(values, scale=np.full(channels, 1.0 / 64))
+    edge = 2 if padding == VALID else 0
+    out = [-(-(size - edge) // stride) for size in (height, width)]
+    y = m.output((1, *out, channels), scale=scale, zero_point=zero_point)
+    options = {"padding": padding, "strideH": stride, "strideW": stride, "depthMultiplier": 1}
+    options["fusedActivationFunction"] = ACTIVATIONS["RELU" if zero_point > -128 else "NONE"]
+    m.op("DEPTHWISE_CONV_2D", [wide, w, b], [y], "DepthwiseConv2DOptions", **options)
+    return m.finish()
+
+
+def seldom_drawn() -> list[bytes]:
+    """What kernels take only where scales, padding and activation fit."""
+    return [layer(5, 7), layer(8, 6, stride=2)]

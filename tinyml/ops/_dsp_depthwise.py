@@ -13,6 +13,8 @@ from ._variant import Lower, variant
 
 _FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
 _FEW_BLOCKS = 16  # pixels, of which blocks waste as much as they save
+_RAISED = 12  # bits below the result where blocks are rescaled
+_MOST_RAISE = 8  # bits, so that a raised weight fits 16
 _DEPTHWISE = (
     "in_h in_w in_c out_w out_c depth_multiplier stride_h stride_w pad_h pad_w act_min act_max"
 ).split()
@@ -43,7 +45,27 @@ def depthwise_blocks_fits(scalar: Call, weights: Tensor) -> str | None:
         return "more than one column of padding"
     if p["out_w"] == 1 or scalar.rows * p["out_w"] < _FEW_BLOCKS:
         return "too few pixels for blocks"
-    return depthwise_3x3_fits(scalar, weights)
+    if not rectified(scalar):
+        return "no rectifier"
+    return depthwise_3x3_fits(scalar, weights) or _raise_refusal(scalar, weights)
+
+
+def _raise(scalar: Call, weights: Tensor) -> Array:
+    """By how many bits each channel's weights and bias are raised: see tm_depthwise.h.
+
+    A raised sum fits 32 bits: some sum of a channel that is not still gives a result within reach,
+    so it is below 2**(shift + 9), and those of nine products are less than 2**19 apart.
+    """
+    still = _rescaling.still_channels(scalar, _by_channel(weights))
+    return np.where(still, 0, _RAISED + 1 + scalar.constants["shift"].astype(np.int64))
+
+
+def _raise_refusal(scalar: Call, weights: Tensor) -> str | None:
+    bits = _raise(scalar, weights)
+    bits = bits[~_rescaling.still_channels(scalar, _by_channel(weights))]
+    if len(bits) and not 2 <= bits.min() <= bits.max() <= _MOST_RAISE:
+        return f"a scale outside 2**-{_RAISED - 1} to 2**-{_RAISED + 1 - _MOST_RAISE}"
+    return None
 
 
 def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
@@ -64,15 +86,11 @@ def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
     return table.astype(np.int32)
 
 
-def _depthwise_3x3_constants(scalar: Call, weights: Tensor) -> dict[str, Array]:
-    taps = 2 * _by_channel(weights).astype(np.int64).reshape(-1, 3, 3)
-    bias = _rescaling.folded_bias(scalar, _by_channel(weights))
-    return {
-        "weights": np.stack(
-            [halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])], axis=2
-        ),
-        "channels": _depthwise_constants(scalar, weights, bias),
-    }
+def _taps(weights: Array) -> Array:
+    """(channels, 9) as [channel][row][2]: taps (0, 1) and (1, 2) of a row."""
+    taps = weights.reshape(-1, 3, 3)
+    pairs = halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])
+    return np.stack(pairs, axis=2)
 
 
 def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
@@ -89,7 +107,12 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
             "rectified": rectified(scalar),
             "plane_w": plane_w,
         },
-        constants=_depthwise_3x3_constants(scalar, weights),
+        constants={
+            "weights": _taps(2 * _by_channel(weights).astype(np.int64)),
+            "channels": _depthwise_constants(
+                scalar, weights, _rescaling.folded_bias(scalar, _by_channel(weights))
+            ),
+        },
         scratch=4 * rows * plane_w * 2,
     )
 
@@ -100,6 +123,14 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
     stride = p["stride_w"]
     pairs = max((p["out_w"] + 1) // 2 * stride + 1, (p["pad_w"] + p["in_w"] + 1) // 2)
     rows = (scalar.rows - 1) * stride + 3
+    w = _by_channel(weights).astype(np.int64)
+    bits = _raise(scalar, weights)
+    bias, multiplier, addend, shift = _rescaling.channel_constants(
+        scalar, w, _rescaling.folded_bias(scalar, w) << bits
+    ).T
+    still = multiplier == 0
+    half = np.where(still, 0, 1 << np.maximum(bits - 2, 0))
+    channels = np.stack([bias, multiplier, (addend << (_RAISED - shift)) + half], axis=1)
     return replace(
         scalar,
         kernel="depthwise_conv2d_s8_3x3_blocks__dsp",
@@ -107,10 +138,12 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
             **{k: p[k] for k in "in_h in_w in_c out_w".split()},
             "stride": stride,
             **{k: p[k] for k in "pad_h pad_w in_zero act_min act_max".split()},
-            "rectified": rectified(scalar),
             "pairs": pairs,
         },
-        constants=_depthwise_3x3_constants(scalar, weights),
+        constants={
+            "weights": _taps(np.where(still[:, None], 0, w << bits[:, None])),
+            "channels": channels.astype(np.int32),
+        },
         scratch=pairs * rows * 16 + 16,  # a last row alone is read as two
     )
 

@@ -12,18 +12,75 @@ from ._dsp import ISA, conv_refusal, rectified
 from ._variant import Lower, variant
 
 _FIELD = 21  # bits from one sum to the next
-_LEFT = 10  # by how much more than a sum its product with the multiplier is raised
-_MOST_SHIFT = 13  # so that the addend, raised, fits 32 bits
+_LEFT = 11  # by how many bits a sum is raised in the word that is multiplied
+_UPPER = 16  # bits below the result in the product's high word
+_LEAST_SHIFT = _LEFT + _UPPER - 21  # so that a multiplier is no larger than the reference's
 _COLUMN_BYTES = 8192  # of scratch, unless three pixels need more
 _SIZES = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
+
+
+def scale_of(
+    multiplier: int, shift: int, zero: int, sums: tuple[int, int], results: tuple[int, int]
+) -> tuple[int, int] | None:
+    """A multiplier and an addend for one step, exact for all sums of a range: None without any.
+
+    The step is (sum * 2**11 * multiplier // 2**32 + addend) // 2**16, 128 above the result. The
+    reference shifts to the right by `shift`, adds `zero` and clamps to the range `results`, above
+    which it rounds halves up: (sum * m + 2**30 + 2**(shift + 30)) // 2**(shift + 31).
+    Both only rise with the sum, so they are equal where each result begins at the same sum. That
+    bounds the addend from both sides.
+    """
+    low, high = sums
+    result = np.arange(results[0] + 1, results[1] + 1, dtype=np.int64)
+    half = (1 << 30) + (1 << (shift + 30))
+    begin = -(-(((result - zero) << (shift + 31)) - half) // multiplier)
+    reached, missed = begin <= high, begin > low
+    wanted = (result + 128) << _UPPER
+    at = np.clip(begin, low, high + 1) << _LEFT
+    about = multiplier >> (shift - _LEAST_SHIFT)
+    for near in (about, about + 1) if shift > _LEAST_SHIFT else (about,):
+        least = (wanted - (at * near >> 32))[reached].max(initial=-(1 << 30))
+        most = (wanted - 1 - ((at - (1 << _LEFT)) * near >> 32))[missed].min(initial=1 << 30)
+        if least <= most:
+            addend = ((zero + 128) << _UPPER) + (1 << (_UPPER - 1))
+            return near, int(min(max(addend, least), most))
+    return None
+
+
+def _scales(scalar: Call, weights: Array) -> list[tuple[int, int] | None]:
+    """scale_of() each channel; of a still one, what leaves only its value."""
+    low, high = _rescaling.sum_range(scalar, weights)
+    still = _rescaling.still_channels(scalar, weights)
+    zero = int(scalar.params["out_zero"])
+    results = int(scalar.params["act_min"]), int(scalar.params["act_max"])
+    table = _rescaling.channel_constants(scalar, weights, 0 * low)
+    found: list[tuple[int, int] | None] = []
+    for c, (_, multiplier, addend, shift) in enumerate(table.tolist()):
+        if still[c]:
+            found.append((0, ((addend >> shift) + 128) << _UPPER))
+        else:
+            sums = int(low[c]), int(high[c])
+            found.append(scale_of(multiplier, shift, zero, sums, results))
+    return found
+
+
+def _pairs(values: Array) -> tuple[Array, Array]:
+    """Of each four channels the first and the second of the pairs (0, 2) and (1, 3)."""
+    fours = values.reshape(-1, 4, *values.shape[1:])
+    return fours[:, :2], fours[:, 2:]
+
+
+def _in_fours(values: Array) -> Array:
+    return np.pad(values, [(0, -len(values) % 4)] + [(0, 0)] * (values.ndim - 1))
 
 
 def _range_refusal(scalar: Call, weights: Array) -> str | None:
     """The sums of a channel, and of the two of a pair together, must fit a field."""
     low, high = _rescaling.sum_range(scalar, weights)
     most = np.where(_rescaling.still_channels(scalar, weights), 0, np.maximum(high, -low))
-    pairs = np.pad(most, (0, len(most) % 2)).reshape(-1, 2).sum(axis=1)
-    return f"sums of over {_FIELD} bits" if pairs.max() >= 1 << (_FIELD - 1) else None
+    first, second = _pairs(_in_fours(most))
+    wide = (first + second).max() >= 1 << (_FIELD - 1)
+    return f"sums of over {_FIELD} bits" if wide else None
 
 
 def fits(scalar: Call, weights: Tensor) -> str | None:
@@ -35,11 +92,13 @@ def fits(scalar: Call, weights: Tensor) -> str | None:
         return refusal
     if not rectified(scalar):
         return "no rectifier"
-    if scalar.constants["shift"][~_rescaling.still_channels(scalar, w)].min(initial=-1) < (
-        -_MOST_SHIFT
-    ):
-        return f"a scale below 2**-{_MOST_SHIFT}"
-    return _range_refusal(scalar, w) or _cost_refusal(scalar, weights)
+    shift = scalar.constants["shift"][~_rescaling.still_channels(scalar, w)]
+    if shift.max(initial=-_LEAST_SHIFT) > -_LEAST_SHIFT:
+        return f"a scale above 2**-{_LEAST_SHIFT}"
+    refusal = _range_refusal(scalar, w) or _cost_refusal(scalar, weights)
+    if refusal is None and None in _scales(scalar, w):
+        return "a scale that takes two steps to be exact"
+    return refusal
 
 
 def _cost_refusal(scalar: Call, weights: Tensor) -> str | None:
@@ -47,41 +106,33 @@ def _cost_refusal(scalar: Call, weights: Tensor) -> str | None:
     out_c, taps = weights.shape[0], weights.count // weights.shape[0]
     pixels = int(scalar.params["out_w"]) * scalar.rows
     threes, fours = -(-pixels // 3), -(-pixels // 4)
-    ours = threes * (-(-out_c // 4) * (9.4 * taps + 125) + 9 * taps)
+    ours = threes * (-(-out_c // 4) * (9.5 * taps + 110) + 9 * taps)
     others = fours * (-(-out_c // 2) * (8.4 * taps + 100) + 9 * taps)
     return None if ours < others else "too few channels or pixels to pay"
 
 
 def pack(weights: Array) -> Array:
     """(channels, taps), channels in fours, as doubled words of two, int32 (fours, taps, 2)."""
-    pairs = weights.astype(np.int64).reshape(-1, 2, 2, weights.shape[1])
-    words = 2 * (pairs[:, :, 0] + (pairs[:, :, 1] << _FIELD))
+    first, second = _pairs(weights.astype(np.int64))
+    words = 2 * (first + (second << _FIELD))
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.int32)
 
 
-def channel_constants(table: Array) -> Array:
-    """[four channels][16] int32 of _rescaling.channel_constants(), channels in fours."""
-    even, odd = table[0::2, 0], table[1::2, 0]
-    biases = 2 * (even + ((even + odd) << _FIELD) + (odd << 2 * _FIELD))
-    rest = table[:, 1:].copy()
-    rest[:, 1] = (rest[:, 1] << _LEFT) + (1 << (_LEFT - 1))  # and half of a rounded product
-    rest[:, 2] += _LEFT
-    return np.concatenate(
-        [biases.astype("<i8").view("<i4").reshape(-1, 4), rest.reshape(-1, 12)], axis=1
-    ).astype(np.int32)
+def biases(bias: Array) -> Array:
+    """int64 (channels,), channels in fours, as words of 64 bits of doubled pairs: (fours, 4)."""
+    first, second = _pairs(bias)
+    words = 2 * (first + ((first + second) << _FIELD) + (second << 2 * _FIELD))
+    return np.asarray(words.astype("<i8").view("<i4"))
 
 
 def call(scalar: Call, weights: Tensor) -> Call:
     """conv2d_s8_kronecker__dsp in place of conv2d_s8."""
     assert weights.data is not None
-    out_c = weights.shape[0]
     still = _rescaling.still_channels(scalar, weights.data)
-    live = np.where(still[:, None], 0, weights.data.reshape(out_c, -1))
-    idle = -out_c % 4
-    table = _rescaling.channel_constants(
-        scalar, weights.data, _rescaling.folded_bias(scalar, weights.data)
-    )
-    table = np.concatenate([table, np.tile(np.array([[0, 0, 1, 1]], np.int64), (idle, 1))])
+    live = np.where(still[:, None], 0, weights.data.reshape(len(still), -1))
+    bias = np.where(still, 0, _rescaling.folded_bias(scalar, weights.data))
+    scales = [s for s in _scales(scalar, weights.data) if s is not None]
+    fours = _in_fours(np.array(scales, np.int64)).reshape(-1, 4, 2)
     taps = live.shape[1]
     pixels = int(scalar.params["out_w"]) * scalar.rows
     threes = min(max(_COLUMN_BYTES // (8 * taps), 1), -(-pixels // 3))
@@ -94,8 +145,10 @@ def call(scalar: Call, weights: Tensor) -> Call:
             "chunk": 3 * threes,
         },
         constants={
-            "weights": pack(np.pad(live, ((0, idle), (0, 0)))),
-            "channels": channel_constants(table),
+            "weights": pack(_in_fours(live)),
+            "channels": np.concatenate(
+                [biases(_in_fours(bias)), fours[:, [0, 2, 1, 3]].reshape(-1, 8)], axis=1
+            ).astype(np.int32),
         },
         scratch=threes * taps * 8 + 3 * taps,
     )

@@ -1,0 +1,55 @@
+"""3x3 depthwise convolutions by blocks of outputs: every edge of a block, and the largest sums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.modelfile import VALID
+from tests.ops.depthwise_conv_2d import layer
+from tests.target import check_on_core
+from tests.test_streams import all_streamed
+from tinyml import tflite
+from tinyml.board import load_board
+from tinyml.engines import aot
+from tinyml.ops import OPS
+
+BOARD, KERNEL = "mps2_an386", "depthwise_conv2d_s8_3x3_blocks__dsp"
+
+
+@pytest.mark.qemu
+def test_blocks_of_all_shapes_equal_tflm(tmp_path: Path) -> None:
+    blobs = [layer(h, w) for h, w in ((4, 4), (5, 4), (4, 5), (7, 9), (8, 2), (2, 8))]
+    blobs += [layer(h, w, stride=2) for h, w in ((8, 8), (9, 8), (8, 9), (9, 9), (16, 3))]
+    blobs += [layer(h, w, padding=VALID) for h, w in ((6, 6), (7, 6), (6, 9))]
+    blobs += [layer(h, w, padding=VALID, stride=2) for h, w in ((9, 9), (10, 11), (12, 10))]
+    blobs += [layer(6, 6, channels) for channels in (2, 3, 5, 7)]
+    blobs += [layer(6, 5, scale=scale) for scale in (1.1, 30.0)]
+    blobs += [layer(5, 6, zero_point=zero) for zero in (-127, 0, 90)]
+    used = check_on_core(BOARD, blobs, tmp_path)
+    assert [KERNEL in kernels for kernels in used] == [True] * len(blobs)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("stride", [1, 2])
+def test_row_by_row_they_equal_tflm(stride: int, tmp_path: Path) -> None:
+    blobs = [layer(h, w, stride=stride) for h, w in ((9, 8), (8, 9), (10, 11))]
+    used = check_on_core(BOARD, blobs, tmp_path, changed=all_streamed)
+    assert all(KERNEL in kernels for kernels in used)
+    texts = [(tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs))]
+    assert all(" row by row: " in text for text in texts)
+
+
+def refusal(blob: bytes) -> str | None:
+    graph = tflite.parse(blob)
+    step = aot.plan(graph, load_board(BOARD).isa, goal="speed").steps[-1]
+    kernel = next(k for k in OPS["DEPTHWISE_CONV_2D"].kernels if k.name == KERNEL)
+    return kernel.fits(step.node, graph)
+
+
+def test_what_blocks_are_not_exact_for_is_refused() -> None:
+    assert refusal(layer(6, 6)) is None
+    assert refusal(layer(3, 5)) == "too few pixels for blocks"
+    assert "2**-11 to 2**-5" in str(refusal(layer(6, 6, scale=0.3)))
+    assert "2**-11 to 2**-5" in str(refusal(layer(6, 6, scale=300.0)))
