@@ -6,6 +6,7 @@ import dataclasses
 import json
 import socket
 import statistics
+import subprocess
 import threading
 import time
 import tracemalloc
@@ -25,6 +26,7 @@ from tinyml.errors import BoardError, InputError
 from tinyml.measure import measure_energy
 from tinyml.meters import METERS, MeterError, open_meter
 from tinyml.meters.estimate import estimate_energy
+from tinyml.paths import FIRMWARE
 from tinyml.results import Run
 
 from .emulators.ppk2 import Ppk2Emulator
@@ -500,3 +502,36 @@ def test_the_command_never_lets_an_estimate_look_measured(command, tmp_path, mon
     assert (tmp_path / "energy-estimated.json").exists()
     done = command("--meter", "estimate", "--run", str(tmp_path / "run.json"), "--json")
     assert json.loads(done.output)["kind"] == "estimated"
+
+
+# The firmware's side of a window.
+
+
+def test_a_window_is_silent_and_the_pin_is_high_in_it_alone(tmp_path):
+    """firmware/app/bench.c on this computer; {1} and {0} are the trigger pin in its text."""
+    folder = FIRMWARE.parent / "tests" / "firmware"
+    (tmp_path / "board.h").write_text('#define TM_BOARD "bench"\n')
+    (tmp_path / "tm_wire.h").write_text(wire.header())
+    (tmp_path / "port.c").write_text(
+        "#include <stdint.h>\n"
+        "int tm_arena_intact(void) { return 1; }\n"
+        "uint32_t tm_stack_size(void) { return 0; }\n"
+        "uint32_t tm_stack_peak(void) { return 0; }\n"
+    )
+    defines = {
+        **{"TM_MODEL": "device_model", "TM_MLPERF_ENERGY": 1, "DEVICE_PORT": 1},
+        **{"DEVICE_HZ": "1000000u", "DEVICE_TICKS": "0ull", "DEVICE_STEP": 10},
+        **{"DEVICE_IN_BYTES": 4, "DEVICE_OUT_BYTES": 4, "DEVICE_OUT_TYPE": "TM_S8"},
+    }
+    sources = [FIRMWARE / "app" / "bench.c", folder / "mlperf_device.c", tmp_path / "port.c"]
+    command = ["cc", "-std=c11", "-O1", f"-I{tmp_path}", f"-I{FIRMWARE / 'include'}"]
+    command += [f"-D{name}={value}" for name, value in defines.items()]
+    subprocess.run([*command, *sources, "-o", tmp_path / "bench"], check=True)
+    sent = wire.encode(wire.RunModel(seq=7, count=3, repeat=5, layers=0, outputs=0))
+    done = subprocess.run([tmp_path / "bench"], input=sent, capture_output=True, timeout=30)
+    said = done.stdout.decode()
+    windows = said.partition("ready")[2].split("{1}")[1:]
+    assert len(windows) == 3 and "{1}" not in said.partition("ready")[0].replace("{1}{0}", "")
+    for number, window in enumerate(windows):
+        assert window.startswith("{0}tm1 infer seq=7 "), window  # not a byte while it was high
+        assert f"index={number} " in window

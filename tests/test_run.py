@@ -469,3 +469,23 @@ def test_any_json_is_a_run_or_an_input_error(value):
         value["format"] = results.FORMAT
     with pytest.raises(InputError):
         results.parse_run(value)
+
+
+@pytest.mark.parametrize("ticks", [[0], [0, 7], [7, 7]])
+def test_a_counter_that_shows_zero_makes_the_run_invalid(ticks):
+    """Not ported, or locked: 0 ticks are no latency."""
+    script = iter(ticks * 10)
+
+    def stopped(device, line, command):
+        if isinstance(command, wire.RunModel):
+            return lines(
+                wire.Infer(command.seq, 0, next(script)),
+                wire.Crc(command.seq, 1),
+                wire.Ack(command.seq),
+            )
+        return good(device, line, command)
+
+    session = Device(stopped).connect()
+    found = summarise(session, session.bench(4), Counting("cycles"), probe="port", toolchain="gcc")
+    assert ("no_counter" in found.reasons) == (0 in ticks)
+    assert found.validity == ("invalid" if 0 in ticks else "valid")

@@ -13,7 +13,7 @@ from tinyml.board import Board, load_board
 from tinyml.build import Image, Sources, add_app, compile_image
 
 from .chips import MODELS, Chip
-from .registers import CHIPS
+from .registers import CHIPS, arm
 
 pytest.importorskip("unicorn")
 from .machine import CCR, Machine
@@ -94,3 +94,44 @@ def test_an_old_revision_of_the_h743_runs_at_400_mhz(images: Callable[[Board], I
     assert "old_revision 400000000" in machine.boot()
     assert model.clock_hz(machine.chip) == 400e6 and machine.chip.complaints == []
     assert model.baud(machine.chip) == pytest.approx(115200, rel=0.01)
+
+
+class WithDwt(Machine):
+    """A core whose cycle counter counts once it is switched on; until then, and while it is
+    locked, as a Cortex-M7's is, writes to it change nothing."""
+
+    locked = False
+    stands_still = False
+    cycles = 0
+
+    def read(self, address: int) -> int:
+        if address != arm.CORE["DWT_CYCCNT"].address:
+            return super().read(address)
+        traced = self.chip.get(arm.CORE["DEMCR"].address) >> 24 & 1
+        counting = self.chip.get(arm.CORE["DWT_CTRL"].address) & 1
+        self.cycles += 7 * (traced and counting and not self.stands_still)
+        return self.cycles & 0xFFFFFFFF
+
+    def write(self, address: int, value: int) -> None:
+        if address == arm.CORE["DWT_LAR"].address:
+            self.locked = value != arm.CORE["DWT_LAR"].value
+        elif address >> 12 == arm.CORE["DWT_CTRL"].address >> 12 and self.locked:
+            return
+        super().write(address, value)
+
+
+@pytest.mark.parametrize("name", ["nucleo_f446re", "nucleo_h743zi", "teensy41", "pico"])
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_a_locked_counter_is_unlocked_and_one_that_stands_still_is_not_used(
+    name: str, stands_still: bool, images: Callable[[Board], Image]
+) -> None:
+    board = load_board(name)
+    assert board.oscillator is not None
+    model = MODELS[board.soc](CHIPS[name], board.oscillator.hz)
+    machine = WithDwt(images(board), Chip(model))
+    machine.locked = board.core.cpu == "cortex-m7"
+    machine.stands_still = stands_still
+    counter = machine.boot().split()[4]
+    has_dwt = board.core.cpu != "cortex-m0plus"
+    assert counter == ("dwt" if has_dwt and not stands_still else "systick")
+    assert not machine.locked or not has_dwt
