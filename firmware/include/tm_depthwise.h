@@ -5,8 +5,8 @@
  * A column of blocks is done from top to bottom, and stays within its pairs of columns.
  *
  * Weights and bias of a channel with a shift of n are raised by 13 - n bits. The high word of a sum
- * times the multiplier then has the result above 12 bits, whatever the scale, so that SSAT shifts as
- * it clamps. That is exact, since
+ * times the multiplier then has the result above 12 bits, whatever the scale, so that SSAT shifts
+ * as it clamps. That is exact, since
  *     floor((floor(s * m / 2^31 + 1/2) + a) / 2^n) = floor((s * m + 2^30 + a * 2^31) / 2^(31 + n)).
  * Only for rectified layers, see tm_requantize_twice(). */
 #ifndef TM_DEPTHWISE_H
@@ -106,7 +106,7 @@ struct tm_depthwise_blocks {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 /* `weights` has two words a row of the kernel, taps (0, 1) and (1, 2); `channel` bias, multiplier
- * and addend: 2^(11 - n) + 2^11 + (zero_point << 12), which rounds twice and adds the zero point. */
+ * and addend: 2^(11 - n) + 2^11 + (zero_point << 12) rounds twice and adds the zero point. */
 
 /* Stride 1, blocks of 2x2 outputs: r1, r2 above lr, r12. A block takes 52 instructions and 68
  * cycles by Cortex-M4 rules, 1.9 for each product. */

@@ -50,10 +50,12 @@
 /* Four output channels of `groups` times three pixels. `columns` has two words of each tap,
  * x + y * B and y + z * B, group behind group; `weights` two words of each tap, for the channels
  * (0, 2) and (1, 3); `channels` twice the biases of these pairs, and then multiplier and addend of
- * each channel in that order. Four results of a pixel go to `out` as one word, those of the next one to
- * `step` bytes behind.
- * 8 instructions and 9 cycles by Cortex-M4 rules for 12 products; rounds of 12 taps leave room
- * for the caller in the 1 kB of the L4R5's instruction cache: with 16, it refills at each call. */
+ * each channel in that order. Four results of a pixel go to `out` as one word, those of the next
+ * one to `step` bytes behind.
+ * 8 instructions and 9 cycles by Cortex-M4 rules for 12 products. Loads lie side by side, as a
+ * Cortex-M4 wants them, and none is used before two others have passed, as a Cortex-M7 does. Rounds
+ * of 12 taps leave room for the caller in the 1 kB of the L4R5's instruction cache: with 16, it
+ * refills at each call. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 __attribute__((naked, noipa, unused)) static void
@@ -94,8 +96,8 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
         "1:\n\t"
         ".rept 12\n\t"
         "ldr    r10, [r0], #4\n\t"
-        "ldr    r11, [r0], #4\n\t"
         "ldr    r12, [r1], #4\n\t"
+        "ldr    r11, [r0], #4\n\t"
         "ldr    lr, [r1], #4\n\t"
         "smlal  r2, r3, r10, r12\n\t"
         "smlal  r4, r5, r11, r12\n\t"
