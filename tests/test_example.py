@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import networks
 from tests.modelfile import ModelFile
 from tests.oracle import Tflm
+from tests.pick import Seeded
 from tests.test_cli import refused, tinyml
 from tests.test_flow import network_model
 from tests.test_tflm import FakePort
-from tinyml import compare, data, example, example_run, flow, tflite
+from tinyml import compare, data, example, example_run, export, flow, tflite
 from tinyml.board import load_board
 from tinyml.errors import RunError
 from tinyml.example import Golden
@@ -168,6 +170,28 @@ def test_an_exported_example_runs_with_make(tmp_path: Path) -> None:
     subprocess.run(["make", "-s", "CC=cc", "example"], cwd=tmp_path, check=True)
     done = subprocess.run([tmp_path / "example"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-2:] == ["check ok", "done"]
+
+
+@pytest.mark.parametrize("level", ["speed", "balanced", "size"])
+def test_an_export_is_planned_as_a_build(level: str, tmp_path: Path) -> None:
+    blob = networks.chain(Seeded(3))
+    model = flow.Model("net", blob, tflite.parse(blob))
+    for name in (None, "stm32"):
+        board = load_board(name) if name else None
+        done = export.export(
+            model,
+            tmp_path / str(name),
+            "aot",
+            prefix="net",
+            board=board,
+            optimize=level,
+            tell=lambda text: None,
+        )
+        wanted = flow.compile_model(model, board or load_board("host"), level)
+        assert done.plan.to_json() == replace(wanted, in_ram=frozenset()).to_json()
+        for file in ("model.mk", "model.cmake"):
+            text = (done.folder / file).read_text()
+            assert ("TM_COMPACT" in text) == (level != "speed")
 
 
 CONSUMER = """\

@@ -112,6 +112,7 @@ def export(
     calibration: CalibrationOption = None,
     kind: TypeOption = None,
     keep: KeepOption = None,
+    optimize: OptimizeOption = None,
     unsafe: UnsafeOption = False,
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
@@ -123,12 +124,16 @@ def export(
 ) -> None:
     """Write a model's sources, with CMake and Makefile fragments, for your own build system."""
     from . import export as exporting
+    from . import flow
     from .board import load_board
     from .clean import identifier
     from .tflm_build import read_arena
 
     project = _project(model)
     name = _engine(project, engine)
+    level = optimize or (project.optimize if project else "balanced")
+    if level not in flow.LEVELS:
+        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
     source = model or (project.model if project else Path())
     board_name = board or (project.board if project else None)
     target = load_board(board_name) if board_name else None
@@ -152,6 +157,7 @@ def export(
         runtime=runtime,
         custom=_custom(custom_op),
         arena=size if isinstance(size, int) else None,
+        optimize=level,
         golden=golden,
         tell=_tell,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import __version__, compare, example, flow, tflm_build, tflm_host
-from .board import Board
+from .board import Board, load_board
 from .emit import environment
-from .engines import aot, tflm
+from .engines import tflm
 from .engines.tflm import Arena
 from .files import whole_folder
 from .flow import Model, Tell
@@ -38,13 +38,17 @@ def export(
     runtime: Options | None = None,
     custom: Mapping[str, str] | None = None,
     arena: int | None = None,
+    optimize: str = "balanced",
     golden: example.Golden | None = None,
     tell: Tell,
 ) -> Exported:
     """Write a model's sources into `folder`, which must be new or empty, and example.c beside them.
 
-    The arena of TFLite-Micro is found by running where `board` and `runtime` are given; else it is
-    `arena`, or a guess from a run on this computer that the file is told to be.
+    The kernels and the order in memory are those of a build for `board` at the same `optimize`;
+    without a board, plain C for any core. All weights stay in flash: RAM that is free there is not
+    free in another program. The arena of TFLite-Micro is found by running where `board` and
+    `runtime` are given; else it is `arena`, or a guess from a run on this computer that the file is
+    told to be.
     """
     with whole_folder(folder) as work:
         plan: Plan | tflm.Plan
@@ -53,8 +57,9 @@ def export(
                 model, work, prefix, board, runtime, custom, arena, tell
             )
         else:
-            plan = aot.plan(model.graph, board.isa if board else frozenset())
-            flow.write_sources(model, plan, prefix, work)
+            plan = flow.compile_model(model, board or load_board("host"), optimize)
+            plan = replace(plan, in_ram=frozenset())
+            flow.write_sources(model, plan, prefix, work, compact=optimize == "size")
             (work / "tm_wire.h").unlink()  # of the bench firmware
             sources, includes = ("model.c",), (".", "include")
         flow.write_facts(model, plan, work)
@@ -67,7 +72,8 @@ def export(
             firmware=False,
             name="example.c",
         )
-        _fragments(model, work, prefix, sources, includes, engine)
+        defines = () if engine == "tflm" or optimize == "speed" else ("TM_COMPACT",)
+        _fragments(model, work, prefix, sources, includes, engine, defines)
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return Exported(folder, tuple(files), plan)
 
@@ -111,6 +117,7 @@ def _fragments(
     sources: tuple[str, ...],
     includes: tuple[str, ...],
     engine: str,
+    defines: tuple[str, ...],
 ) -> None:
     env = environment()
     for template, name in (("export.cmake", "model.cmake"), ("export.mk", "model.mk")):
@@ -120,6 +127,7 @@ def _fragments(
             prefix=prefix,
             sources=sources,
             includes=includes,
+            defines=defines,
             tflm=engine == "tflm",
         )
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
