@@ -3,19 +3,23 @@ a model behind the two wires of an I2C bus, the host's driver at the other end."
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinyml import ina_reader
-from tinyml.board import Board, load_board
-from tinyml.build import Image, compile_image
+from tinyml import flash, ina_reader, measure, monitor
+from tinyml.board import Board, I2c, load_board
+from tinyml.build import Image, Sources, add_app, compile_image
 from tinyml.energy import cut
-from tinyml.errors import BoardError, InputError
+from tinyml.errors import BoardError, InputError, RunError
+from tinyml.link import Log
+from tinyml.measure import measure_energy
 from tinyml.meters import MeterError, Samples, ina, open_meter
 from tinyml.meters._ina_lines import CHIPS as KNOWN
 from tinyml.meters._ina_lines import (
@@ -35,6 +39,8 @@ from .emulators.waveform import Waveform, steps, with_ripple
 pytest.importorskip("unicorn")
 from .chips import MODELS
 from .registers import CHIPS as DESCRIBED
+from .test_build import emulate
+from .test_energy import ACTIVE, ONCE, Board0, FakeBuilt
 from .wired import Wired
 
 pytestmark = pytest.mark.skipif(
@@ -42,7 +48,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 BOARDS = [b for b in map(load_board, DESCRIBED) if b.soc in MODELS]
-OHMS, VOLTS, RATE = 0.1, 3.3, 200
+OHMS, VOLTS, RATE, IDLE = 0.1, 3.3, 200, 5e-3
 Images = Callable[[Board], Image]
 
 
@@ -184,6 +190,53 @@ def test_the_right_joules_through_wires_and_firmware(chip: str, images: Images) 
     assert window.energy_j == pytest.approx(wave.joules(VOLTS)[0], rel=0.005)
     assert about["instrument"] == f"TI INA{chip}" and about["rate_hz"] == RATE
     assert about["reader_board"] == "nucleo_l476rg" and 0.8 < about["sampled_share"] <= 1
+
+
+class Live(Simulated):
+    """The same, whose waveform a measured board makes as it goes."""
+
+    def __init__(self, image: Image, chip: str, idle: float) -> None:
+        super().__init__(image, chip, steps(RATE, (0.01, idle, False)))
+        self.load = constant(idle)
+        self.idle, self.high = idle, False
+        (slave,) = self.machine.bus.slaves
+        assert isinstance(slave.device, Ina)
+        slave.device.load = self.load
+        self.machine.trigger = lambda seconds: self.high
+
+    def window(self, seconds: float, amperes: float) -> None:
+        start = self.machine.seconds
+        self.load.change(start, amperes)
+        self.high = True
+        while self.machine.seconds < start + seconds:
+            time.sleep(1e-4)
+        self.load.change(start + seconds, self.idle)
+        self.high = False
+
+
+def test_a_whole_measurement_with_a_reader(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_GAP_SECONDS", 1.5)  # a simulated reader is slower than a real
+    with Live(images(load_board("nucleo_l476rg")), "226", IDLE) as reader:
+        board = Board0(reader)
+        meter = open_meter("ina", {"port": reader.port, "shunt": str(OHMS)})
+        found = measure_energy(
+            FakeBuilt(load_board("mps2_an386")),  # type: ignore[arg-type]
+            tmp_path,
+            meter=meter,
+            port=board.port,
+            count=3,
+            seconds=1.0,
+            settle=0.01,
+            idle=4.0,
+        )
+    assert found.reasons == ("short",) and len(found.windows) == 3
+    assert found.per_inference_j == pytest.approx(ACTIVE * VOLTS * ONCE, rel=0.01)
+    # The last sample before the first window may hold a part of it.
+    most = IDLE * VOLTS + ACTIVE * VOLTS / RATE / found.idle_s
+    assert found.idle_w is not None and IDLE * VOLTS * 0.99 < found.idle_w < most
+    assert found.meter["reader_board"] == "nucleo_l476rg"
 
 
 def fault(lines: list[bytes]) -> Fault:
@@ -355,3 +408,99 @@ def test_fault_names_of_firmware_and_host_are_the_same() -> None:
     names = {part.split('"')[0] for part in body.split('return "')[1:]}
     assert names == {"ok", *FAULTS}
     assert Reading("226", 1, True, 1, 1) == parse(b"ina 226 1 1 0001 0001")
+
+
+# What is built, flashed and watched.
+
+
+def test_a_build_of_the_reader_is_flashed_and_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "reader"
+    ina_reader.build(load_board("pico"), folder, rate=50)
+    firmware = flash.load_firmware(folder)
+    assert (firmware.app, firmware.board.name, firmware.model_hash) == ("ina-reader", "pico", "")
+    assert firmware.elf.is_file() and (folder / "firmware.bin").is_file()
+    answers = {
+        ABOUT: "reader of an INA226, 200 readings a second",
+        b"ina error stuck_sda 00 0000\n": "INA reader: the I2C data line, SDA, is low all the time",
+    }
+    for line, wanted in answers.items():
+        with Saying(line) as reader:
+            found = flash._reader_answer(firmware, _Probe(reader.port), Log(), 5.0)
+            assert found.model.startswith(wanted)
+    with Saying(ABOUT.replace(b"pico", b"teensy41")) as reader, pytest.raises(RunError) as told:
+        flash._reader_answer(firmware, _Probe(reader.port), Log(), 5.0)
+    assert "wrong port" in told.value.message
+    with Saying() as reader, pytest.raises(RunError, match=r"says nothing for 0\.2 s"):
+        flash._reader_answer(firmware, _Probe(reader.port), Log(), 0.2)
+
+
+class _Probe:
+    """As much of a probe as an answer needs."""
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+
+    def console(self):
+        return monitor.open_port(self.port)
+
+    def diagnose(self) -> str:
+        return "check the cable"
+
+
+def test_a_monitor_counts_the_readings_and_tells_who_sends_them() -> None:
+    lines = (b"ina 226 %d 1 0100 0A50\n", ABOUT, b"ina error nack 40 4227\n", b"ina 226 x\n")
+    ledger = monitor.Ledger()
+    with Saying(*lines) as reader, Log() as log:
+        found = monitor.watch(
+            lambda: monitor.open_port(reader.port),
+            log,
+            until=lambda: ledger.readings > 100,
+            ledger=ledger,
+        )
+        assert reader.asked
+    said = {text for _, text in found.events}
+    assert "reader on pico: INA226, 200 readings a second" in said
+    assert "the INA at address 40h does not answer any more" in said
+    assert found.readings > 100 and found.damaged > 100 and found.received == 0
+
+
+# A second check of the bus: QEMU's own slave, at the two wires of Arm's MPS2 boards.
+
+needs_qemu = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed"
+)
+SENSOR = ("-device", "tmp105,address=0x48")  # on the bus of shield 1
+SHIELD1 = I2c("QEMU hw/arm/mps2.c", base=0x4002A000)
+
+
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize("name", ["mps2_an385", "mps2_an386", "mps2_an500"])
+def test_a_slave_of_qemus_is_read_and_written(name: str, tmp_path: Path) -> None:
+    board = dataclasses.replace(load_board(name), i2c=SHIELD1)
+    sources = add_app(
+        ina_reader.drivers(Sources(tmp_path, ())), Path(__file__).parent / "firmware/i2c_sensor.c"
+    )
+    with emulate(compile_image(sources, board, optimize="-O2"), *SENSOR) as session:
+        said = [session.line() for _ in range(8)]
+    assert said == [
+        "found 00000048",
+        *("read 00000000", "low 00004B00"),  # T_LOW after reset: 75 degrees
+        *("write 00000000", "read 00000000", "low 00005AA0"),
+        *("nobody 00000001", "end 00000000"),
+    ]
+
+
+@needs_qemu
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("i2c", "wanted"),
+    [(SHIELD1, "ina error other 48 "), (None, "ina error none 00 0000")],
+)
+def test_the_reader_on_a_machine_of_qemus(i2c: I2c | None, wanted: str, tmp_path: Path) -> None:
+    board = load_board("mps2_an386")
+    board = dataclasses.replace(board, i2c=i2c or board.i2c)
+    image = compile_image(ina_reader.sources(board, tmp_path, RATE), board, optimize="-Os")
+    with emulate(image, *SENSOR) as session:
+        lines = [session.line() for _ in range(2)]
+    assert lines[0] == "" and lines[1].startswith(wanted)
