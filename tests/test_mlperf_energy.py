@@ -20,7 +20,6 @@ from tests.emulators.interface_board import InterfaceBoard
 from tests.emulators.lpm01a import Lpm01aEmulator
 from tests.emulators.pin import QemuPin, Watched
 from tests.emulators.ppk2 import Ppk2Emulator
-from tests.emulators.pseudo import quick  # noqa: F401
 from tinyml import cli, flow, mlperf, mlperf_interface
 from tinyml.board import load_board
 from tinyml.errors import RunError, TinymlError
@@ -31,6 +30,17 @@ from tinyml.probes import open_probe
 
 IDLE, BUSY, VOLTS = 4.1e-3, 11.3e-3, 3.0
 """Amperes outside and inside of a window, and the supply."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """QEMU, two emulators and the command share a computer that has other work, too."""
+    monkeypatch.setattr("tinyml.meters._line._READ_SECONDS", 0.5)
+    monkeypatch.setattr("tinyml.meters._line._WRITE_SECONDS", 30.0)
+    monkeypatch.setattr("tinyml.meters.ppk2._SILENCE_SECONDS", 30.0)
+    monkeypatch.setattr("tinyml.meters.ppk2._STOP_SECONDS", 60.0)
+    monkeypatch.setattr("tinyml.meters.lpm01a._SILENCE_SECONDS", 30.0)
+    monkeypatch.setattr("tinyml.meters.lpm01a._REPLY_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,9 @@ class Lpm01aEmulator(PtyInstrument):
             self.say(b"zsh: command not found\r\n")
             return
         if command == "stop":
-            if self._running:
+            if self._running and self.watched is not None:
+                self.watched.end()
+            elif self._running:
                 self._running = False
                 self.say(b"\xf0\xf4\xff\xff" * self._binary)
                 self.say(b"\r\nPowerShield > Acquisition completed\r\n\r\n")
@@ -138,7 +140,11 @@ class Lpm01aEmulator(PtyInstrument):
         if not self._running:
             return b""
         if self.watched is not None:
-            return b"".join(self._watch(*self.watched.take(2000)))
+            told = b"".join(self._watch(*self.watched.take(2000)))
+            if self.watched.ended:
+                self._running = False
+                told += b"\r\nPowerShield > Acquisition completed\r\n\r\n"
+            return told
         piece, self._stream = self._stream[:4096], self._stream[4096:]
         if not piece:
             self.done.set()

@@ -64,6 +64,7 @@ class Watched:
     def begin(self) -> None:
         """A recording begins."""
         self._start = time.monotonic()
+        self._end: float | None = None
         self._next = 0
         self._charge = 0.0
         self._seen = 0
@@ -74,9 +75,19 @@ class Watched:
         if before:
             self.level, self._seen = before[-1], len(before)
 
+    def end(self) -> None:
+        """It ends here; what was sampled before is still to be taken."""
+        self._end = time.monotonic()
+
+    @property
+    def ended(self) -> bool:
+        return self._end is not None and self._next >= int((self._end - self._start) * self.rate)
+
     def take(self, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Amperes and level of the samples since the last call, at most `most`."""
         now = time.monotonic() - _LAG - self._start
+        if self._end is not None:
+            now = min(now, self._end - self._start)
         count = min(int(now * self.rate) - self._next, most)
         if count <= 0:
             return np.zeros(0), np.zeros(0, bool)

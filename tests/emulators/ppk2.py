@@ -116,7 +116,10 @@ class Ppk2Emulator(PtyInstrument):
                     )
                     self._stream = self.damage(stream.tobytes())
             case 0x07:
-                self._running = False
+                if self._running and self.watched is not None:
+                    self.watched.end()
+                else:
+                    self._running = False
 
     def window(self, seconds: float, amperes: float) -> None:
         """Live: one stretch of high trigger between two of low; returns when it has been read.
@@ -136,6 +139,7 @@ class Ppk2Emulator(PtyInstrument):
         if self.live_idle is not None:
             return self._live()
         if self.watched is not None:
+            self._running = not self.watched.ended
             current, level = self.watched.take(4000)
             return self.damage(self._words(current, level))
         piece, self._stream = self._stream[:16384], self._stream[16384:]

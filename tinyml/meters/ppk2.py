@@ -40,6 +40,7 @@ _VOLTS_PER_COUNT = 1.8 / 163840
 _METADATA_SECONDS = 3.0
 _METADATA_BYTES = 4096
 _SILENCE_SECONDS = 1.5
+_STOP_SECONDS = 3.0  # until it is quiet after it was told to stop
 _AHEAD = 6  # words that must count up for a position in the stream to be believed
 _GARBAGE = 2000  # words in a row that do not: this is no PPK2's stream
 
@@ -380,7 +381,7 @@ def _stream(line: Line, stop: Stop) -> Iterator[bytes]:
                 hint="unplug it and plug it in again, then measure again",
             )
     line.write(_STOP)
-    deadline = time.monotonic() + 3.0
+    deadline = time.monotonic() + _STOP_SECONDS
     while data := line.read():
         yield data
         if time.monotonic() > deadline:
