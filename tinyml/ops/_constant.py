@@ -7,12 +7,13 @@ Cortex-M4, emulated, 4096 values: MUL 70,492 instructions by mul_s8, ADD and SUB
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ..graph import Graph, Node, Tensor
 from ..quant import rescale
-from . import Call, Kernel, _broadcast, _elementwise
+from . import Call, Kernel, _broadcast, _elementwise, _mve
 
 _RAISED = 20  # bits by which sums raise their operands
 
@@ -48,9 +49,9 @@ def _operands(node: Node, graph: Graph) -> tuple[int, int, Tensor] | None:
     return None
 
 
-def kernel(
+def kernels(
     scalar: Callable[[Node, Graph], Call], function: Callable[[Mapping[str, int], int, int], int]
-) -> Kernel:
+) -> tuple[Kernel, ...]:
     """lookup_s8 with the table of `function`, by the parameters of the scalar kernel's call."""
 
     def fits(node: Node, graph: Graph) -> str | None:
@@ -66,4 +67,7 @@ def kernel(
         table = np.clip(values, p["act_min"], p["act_max"]).tolist()
         return _elementwise.lookup(x, graph.outs(node)[0], table)
 
-    return Kernel("lookup_s8", lower, fits=fits)
+    return (
+        replace(_mve.lookup_kernel(lower), fits=fits),
+        Kernel("lookup_s8", lower, fits=fits),
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
 from ..quant import float_range, multiplier_shift, round_half_away
-from . import Call, Kernel, Op, Window, one_type, operand, register
+from . import Call, Kernel, Op, Window, _mve, one_type, operand, register
 
 # The results for the inputs -128 to 127 of tensors of certain scales.
 TableOf = Callable[[Node, Tensor, Tensor], Sequence[int]]
@@ -129,12 +129,14 @@ def add(
         return short.lower(node, operand(node, graph, 0), graph.outs(node)[0])
 
     shorts = (Kernel(short.kernel, lower_int16, dtype="int16"),) if short else ()
+    tables = (_mve.lookup_kernel(lower),) if table else ()
     register(
         Op(
             name,
             check,
             (
                 *shorts,
+                *tables,
                 Kernel(f"lookup_s8 / {kernel}" if table else kernel, lower),
             ),
             read,

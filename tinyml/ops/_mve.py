@@ -236,32 +236,6 @@ def requantize(call: Call) -> Call:
     )
 
 
-def _pool_sizes(call: Call) -> tuple[int, int, int]:
-    """Pixels, taps of each, channels."""
-    p = {name: int(value) for name, value in call.params.items()}
-    return call.rows * p["out_w"], p["ker_h"] * p["ker_w"], p["out_c"]
-
-
-def average_pool_refusal(call: Call) -> str | None:
-    pixels, taps, channels = _pool_sizes(call)
-    if taps > 255:
-        return f"the sum of {taps} taps needs more than 16 bits"
-    # Instructions as counted: sums of 16 channels, quotients of four; against the scalar kernel.
-    vectors, fours = -(-channels // LANES), -(-channels // GROUP)
-    cost = 95 + pixels * (12.7 * taps * vectors + 115 * fours)
-    if cost > pixels * channels * (2.06 * taps + 10):
-        return "too few taps or channels to pay"
-    return None
-
-
-def max_pool_refusal(call: Call) -> str | None:
-    pixels, taps, channels = _pool_sizes(call)
-    cost = 80 + pixels * -(-channels // LANES) * (50 + 6.8 * taps)
-    if cost > pixels * channels * (4.6 * taps - 5):  # instructions as counted
-        return "too few taps or channels to pay"
-    return None
-
-
 Lower = Callable[[Node, Graph], Call]
 
 
@@ -296,11 +270,10 @@ def requantize_kernel(scalar: Lower) -> Kernel:
     return _kernel("requantize_s8__mve", scalar, requantize, requantize_refusal)
 
 
-def average_pool_kernel(scalar: Lower) -> Kernel:
-    name = "average_pool2d_s8__mve"
-    return _kernel(name, scalar, lambda call: replace(call, kernel=name), average_pool_refusal)
+def lookup_kernel(scalar: Lower) -> Kernel:
+    name = "lookup_s8__mve"
+    return _kernel(name, scalar, lambda call: replace(call, kernel=name), _lookup_refusal)
 
 
-def max_pool_kernel(scalar: Lower) -> Kernel:
-    name = "max_pool2d_s8__mve"
-    return _kernel(name, scalar, lambda call: replace(call, kernel=name), max_pool_refusal)
+def _lookup_refusal(call: Call) -> str | None:
+    return None if call.kernel == "lookup_s8" else "it is not by a table"

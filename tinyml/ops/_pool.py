@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node
 from ..quant import activation_range
-from . import Call, _window, activation_of, activation_refusal, field_of, one_type, operand
+from . import (
+    Call,
+    Kernel,
+    _window,
+    activation_of,
+    activation_refusal,
+    field_of,
+    one_type,
+    operand,
+)
+from ._variant import Lower
 
 
 @dataclass(frozen=True)
@@ -67,3 +77,28 @@ def call(kernel: str, node: Node, graph: Graph) -> Call:
         window=g.window,
         params={**g.params(x, y), **bounds},
     )
+
+
+def by_vectors(
+    scalar: Lower, name: str, isa: str, taps: int = 0, least_channels: int = 1
+) -> Kernel:
+    """A kernel for several channels at a time, and windows of at most so many taps, if not 0."""
+
+    def inside(call: Call) -> bool:
+        """Whether no window reaches out of the image."""
+        p = {key: int(value) for key, value in call.params.items()}
+        last = (call.rows - 1) * p["stride_h"] + p["ker_h"], p["out_w"] - 1
+        right = last[1] * p["stride_w"] + p["ker_w"]
+        return p["pad_h"] == p["pad_w"] == 0 and last[0] <= p["in_h"] and right <= p["in_w"]
+
+    def lower(node: Node, graph: Graph) -> Call:
+        call = scalar(node, graph)
+        return replace(call, kernel=name, params={**call.params, "inside": int(inside(call))})
+
+    def fits(node: Node, graph: Graph) -> str | None:
+        p = scalar(node, graph).params
+        if taps and p["ker_h"] * p["ker_w"] > taps:
+            return f"windows of over {taps} taps"
+        return "too few channels to pay" if p["out_c"] < least_channels else None
+
+    return Kernel(name, lower, frozenset({isa}), fits)

@@ -61,7 +61,7 @@ register(
         (
             _integers.kernel(),
             _int16.sum_kernel("add_s16"),
-            _constant.kernel(lower, _constant.total),
+            *_constant.kernels(lower, _constant.total),
             *_runs.sum_kernels(lower),
             Kernel("add_s8 / add_f32", lower),
         ),

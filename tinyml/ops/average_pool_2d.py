@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _mve, _pool, register
+from . import Call, Kernel, Op, _pool, register
 
 
 def lower_f32(node: Node, graph: Graph) -> Call:
@@ -25,7 +25,8 @@ register(
         (
             Kernel("average_pool2d_f32", lower_f32, dtype="float32"),
             Kernel("average_pool2d_s16", lower_s16, dtype="int16"),
-            _mve.average_pool_kernel(lower),
+            _pool.by_vectors(lower, "average_pool2d_s8__mve", "mve", taps=256, least_channels=2),
+            _pool.by_vectors(lower, "average_pool2d_s8__dsp", "dsp", taps=256, least_channels=2),
             Kernel("average_pool2d_s8", lower),
         ),
         _pool.read,

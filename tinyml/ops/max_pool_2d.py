@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _mve, _pool, register
+from . import Call, Kernel, Op, _pool, register
 
 
 def lower_f32(node: Node, graph: Graph) -> Call:
@@ -25,7 +25,8 @@ register(
         (
             Kernel("max_pool2d_f32", lower_f32, dtype="float32"),
             Kernel("max_pool2d_s16", lower_s16, dtype="int16"),
-            _mve.max_pool_kernel(lower),
+            _pool.by_vectors(lower, "max_pool2d_s8__mve", "mve", least_channels=2),
+            _pool.by_vectors(lower, "max_pool2d_s8__dsp", "dsp", least_channels=2),
             Kernel("max_pool2d_s8", lower),
         ),
         _pool.read,

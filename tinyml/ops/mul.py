@@ -53,7 +53,7 @@ register(
         (
             _integers.kernel(),
             _int16.product_kernel(),
-            _constant.kernel(lower, _constant.product),
+            *_constant.kernels(lower, _constant.product),
             *_runs.product_kernels(lower),
             Kernel("mul_s8 / mul_f32", lower),
         ),

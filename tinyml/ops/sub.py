@@ -61,7 +61,7 @@ register(
         (
             _integers.kernel(),
             _int16.sum_kernel("sub_s16"),
-            _constant.kernel(lower, _constant.difference),
+            *_constant.kernels(lower, _constant.difference),
             *_runs.sum_kernels(lower),
             Kernel("sub_s8 / sub_f32", lower),
         ),
