@@ -159,7 +159,8 @@ class Executor:
                 self._while(plan, item)
             else:
                 for batch in range(item.call.batches):
-                    self._call(plan, item, 0, item.call.rows, batch)
+                    for y in range(0, item.call.rows, item.rows):
+                        self._call(plan, item, y, min(y + item.rows, item.call.rows), batch)
             self.check_guards(item.steps[-1])
             if self._stopped(item):
                 break
@@ -206,9 +207,9 @@ class Executor:
             step = stream.steps[position]
             while done[step.index] < end:
                 row = done[step.index]
-                if position:
-                    window, rows = rows_needed(step, stream.steps[position - 1])
-                    pull(position - 1, window.end(row + 1, rows))
+                for source in stream.sources(position):
+                    window, rows = rows_needed(step, stream.steps[source])
+                    pull(source, window.end(row + 1, rows))
                 self._call(self.plan, step, row, row + 1, 0)
                 done[step.index] += 1
 

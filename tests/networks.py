@@ -209,3 +209,85 @@ def chain(pick: Pick) -> bytes:
         getattr(net, pick.choice(kinds))()
     net.m.graph.outputs = [net.last]
     return net.m.finish()
+
+
+class _Branchy(_Network):
+    """A network that takes tensors apart and puts others together, along any axis."""
+
+    def point(self, x: int, shape: tuple[int, ...], kind: dict[str, object]) -> int:
+        """A 1x1 convolution, or an elementwise layer that may write over its input."""
+        y = self.m.tensor(shape, **kind)
+        if self.pick.integer(0, 2) == 0 and shape[3] == self.m.graph.tensors[x].shape[3]:
+            self.m.op("RELU", [x], [y])
+            return y
+        weights = (shape[3], 1, 1, self.m.graph.tensors[x].shape[3])
+        inputs, _ = self.weighted(x, weights, 0)
+        self.m.op("CONV_2D", inputs, [y], "Conv2DOptions", padding=SAME, strideH=1, strideW=1)
+        return y
+
+    def near(self, x: int) -> dict[str, object]:
+        return self.rescaled(x)
+
+    def join(self) -> None:
+        """Branches of one tensor, behind one another."""
+        kind, source = self.near(self.last), self.last
+        axis = self.pick.choice([1, 1, 1, 2, 3])
+        shape = (*self.size, self.channels)
+        parts = [
+            self.point(source, (1, *shape[:2], self.pick.choice([shape[2], 4])), kind)
+            for _ in range(self.pick.integer(1, 3))
+        ]
+        if axis != 3:  # all of one width
+            parts = [p for p in parts if self.m.graph.tensors[p].shape[3] == shape[2]] or [
+                self.point(source, (1, *shape), kind)
+            ]
+        if self.pick.integer(0, 4) == 0:
+            parts.append(parts[0])
+        shapes = [self.m.graph.tensors[p].shape for p in parts]
+        whole = [*shapes[0]]
+        whole[axis] = sum(s[axis] for s in shapes)
+        self.last = self.m.tensor(whole, **kind)
+        self.m.op("CONCATENATION", parts, [self.last], "ConcatenationOptions", axis=axis)
+        self.size, self.channels = (whole[1], whole[2]), whole[3]
+        if self.pick.integer(0, 3) == 0:  # a part that is read later on
+            self.extra = parts[0]
+
+    extra: int | None = None
+
+    def stack(self) -> None:
+        """Two branches as layers of a new axis, taken apart again and added."""
+        kind, source = self.near(self.last), self.last
+        parts = [self.point(source, self.shape, kind) for _ in (0, 1)]
+        axis = self.pick.integer(0, 3)
+        shape = list(self.shape)
+        whole = self.m.tensor([*shape[:axis], 2, *shape[axis:]], **kind)
+        self.m.op("PACK", parts, [whole], "PackOptions", axis=axis, valuesCount=2)
+        again = [self.m.tensor(self.shape, **kind) for _ in (0, 1)]
+        self.m.op("UNPACK", [whole], again, "UnpackOptions", axis=axis, num=2)
+        self.last = self.m.tensor(self.shape, **self.rescaled(*again))
+        self.m.op("ADD", again, [self.last], "AddOptions")
+
+    def cut(self) -> None:
+        """A box of the tensor."""
+        source, kind = self.last, self.like_last()
+        axis = self.pick.choice([1, 1, 2, 3])
+        box = [1, *self.size, self.channels]
+        begin = self.pick.integer(0, box[axis] - 1)
+        box[axis] = self.pick.integer(1, box[axis] - begin)
+        corner = [begin if i == axis else 0 for i in range(4)]
+        numbers = [self.m.constant(np.array(v, np.int32)) for v in (corner, box)]
+        self.last = self.m.tensor(box, **kind)
+        self.m.op("SLICE", [source, *numbers], [self.last], "SliceOptions")
+        self.size, self.channels = (box[1], box[2]), box[3]
+
+
+def branchy(pick: Pick) -> bytes:
+    """A network of joins, stacks and cuts between other layers; some of its outputs are parts."""
+    net = _Branchy(pick)
+    kinds = ["join", "join", "stack", "cut", "conv", "relu", "branch"]
+    for _ in range(pick.integer(2, 6)):
+        getattr(net, pick.choice(kinds))()
+    net.m.graph.outputs = [net.last]
+    if net.extra is not None and net.extra != net.last:
+        net.m.graph.outputs.append(net.extra)
+    return net.m.finish()

@@ -25,8 +25,11 @@ from tinyml.plan import Plan, Stream, placed, schedule_of, streams
 
 def all_streamed(plan: Plan) -> Plan:
     """Every chain as one stream, whether that saves anything or not."""
-    ranges = tuple(streams._chains(plan, free=False))
-    return placed(plan.graph, schedule_of(plan.graph, plan.steps, ranges))
+    ranges: list[tuple[int, int]] = []
+    for first, last in sorted(streams._possible(plan, free=False), key=lambda r: (r[0], -r[1])):
+        if not ranges or first >= ranges[-1][1]:
+            ranges.append((first, last))
+    return placed(plan.graph, schedule_of(plan.graph, plan.steps, ranges), plan.moves)
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -79,19 +82,20 @@ def test_scratch_is_shared_in_turns() -> None:
     check_slots(plan)
 
 
-def test_a_residual_network_takes_a_quarter_less_ram_at_no_cost(
-    models_folder: Path, tmp_path: Path
-) -> None:
-    """ResNet-8 by its plan: convolutions only, for balanced too; never where speed is asked for."""
+def test_a_residual_network_takes_less_than_half_the_ram_at_no_cost(models_folder: Path) -> None:
+    """ResNet-8 by its plan: blocks with their sums, for balanced too; never for speed."""
     model = flow.load_model(models_folder / "ic01_resnet8_int8.tflite")
     board = load_board("mps2_an386")
     arenas = {o: flow.compile_model(model, board, o).arena for o in flow.LEVELS}
-    assert arenas["balanced"] == arenas["size"] < 37_000 < 51_000 < arenas["speed"]
+    assert arenas["balanced"] == arenas["size"] < 20_500 < 40_000 < arenas["speed"]
     plan = flow.compile_model(model, board, "balanced")
     (stream,) = (item for item in plan.schedule if isinstance(item, Stream))
-    assert {s.call.kernel for s in stream.steps} == {"conv2d_s8__dsp"}
+    assert {s.call.kernel for s in stream.steps} == {"conv2d_s8__dsp", "add_s8__dsp"}
+    assert max(len(stream.sources(i)) for i in range(len(stream.steps))) == 2
     (told,) = (i for i in json.loads(json.dumps(plan.to_json()))["schedule"] if "stream" in i)
-    assert list(told["rings"].values()) == [3]
+    # A row waits for its sum until two windows of three rows have gone two rows ahead of it.
+    first = [s.call.outputs[0] for s in stream.steps[:3]]
+    assert [told["rings"][name] for name in first] == [3, 3, 1]
 
 
 @pytest.mark.qemu
@@ -120,8 +124,7 @@ def test_where_ram_is_short_chains_of_any_kernels_are_streamed(
     model = flow.load_model(models_folder / "vww01_mobilenet_int8.tflite")
     board = load_board("mps2_an386")
     flat = flow.compile_model(model, board, "balanced")
-    assert all(not isinstance(item, Stream) for item in flat.schedule)
-    size = 60_000
+    size = 36_000
     (ram,) = (r for r in board.regions if r is board.ram)
     regions = tuple(replace(r, size=size) if r is ram else r for r in board.regions)
     small = replace(board, regions=regions)
@@ -129,8 +132,11 @@ def test_where_ram_is_short_chains_of_any_kernels_are_streamed(
     for level in flow.LEVELS:
         plan = flow.compile_model(model, small, level)
         assert plan.arena + board.stack_bytes <= size
-        assert any(isinstance(item, Stream) for item in plan.schedule)
-    found = overview.overview(
-        models_folder / "vww01_mobilenet_int8.tflite", [replace(small, name="s")]
-    )
-    assert found.fits == {"s": True}
+        streamed = [i for i in plan.schedule if isinstance(i, Stream)]
+        assert any(not s.call.rows_apart for i in streamed for s in i.steps)
+    path = models_folder / "vww01_mobilenet_int8.tflite"
+    whole = overview.overview(path, []).arena
+    assert whole is not None
+    regions = tuple(replace(r, size=whole) if r is ram else r for r in board.regions)
+    found = overview.overview(path, [replace(board, name="s", regions=regions)])
+    assert found.fits == {"s": True}  # by streams: there is no room for the stack otherwise

@@ -238,12 +238,16 @@ class Model:
     def address(self, offset: int) -> str:
         return f"{self.prefix}_arena + {offset}"
 
-    def rows_wanted(self, stream: Stream, position: int) -> str:
-        """How many rows the producer in front must have made for the next row of a step."""
-        consumer, producer = stream.steps[position], stream.steps[position - 1]
+    def rows_wanted(self, stream: Stream, position: int, source: int) -> str:
+        """How many rows the step `source` must have made for the next row of another one."""
+        consumer, producer = stream.steps[position], stream.steps[source]
         window, rows = rows_needed(consumer, producer)
         ahead = f"done[{position}] * {window.stride} + {window.extent - window.pad}"
         return f"tm_clamp({ahead}, 0, {rows})"
+
+    def is_shared(self, stream: Stream, position: int) -> bool:
+        """Whether several steps of a stream read a step's rows: one function for all."""
+        return sum(position in stream.sources(i) for i in range(len(stream.steps))) > 1
 
     def title(self, step: Step) -> str:
         ins = [shape_text(self.plan.graph.tensors[n]) for n in step.call.inputs]
@@ -303,6 +307,7 @@ def _is_plain(plan: Plan, step: Step) -> bool:
     views = [plan.view(step, name, output=False) for name in call.inputs]
     views.append(plan.view(step, call.outputs[0], output=True))
     small = all(v.ring == 0 and v.row_bytes < _UINT16 for v in views) and call.rows < _UINT16
+    small = small and step.rows == call.rows
     own = plan.state(step) is not None or call.unpacked is not None or bool(step.parts)
     return small and not call.variadic and not own
 

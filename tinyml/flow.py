@@ -17,7 +17,7 @@ from .engines import aot, tflm
 from .files import whole_folder, write_json
 from .graph import Graph
 from .paths import FIRMWARE
-from .plan import Plan, streamed, with_weights_in_ram, without_room
+from .plan import Plan, lean, with_weights_in_ram, without_room
 from .probes import Options
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
@@ -125,10 +125,11 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
         too_large.append(fast)
     for fast in too_large:
         plan = without_room(plan, fast)
+    whole = plan
     if optimize != "speed":
-        plan = streamed(plan, free=True)
+        plan = lean(whole, free=True)
     if not board.host and plan.arena + board.stack_bytes > board.ram.size:
-        plan = streamed(plan, free=False)
+        plan = min(plan, lean(whole, free=False), key=lambda p: p.arena)
     ram = plan.arena + board.stack_bytes
     compiler.check_fits(board, plan.weight_bytes, ram)
     if optimize == "speed" and not board.host:

@@ -14,7 +14,7 @@ from .engines import aot, tflm
 from .errors import InputError, ModelError
 from .graph import Graph, Node, Tensor
 from .ops import OPS
-from .plan import Plan, streamed
+from .plan import Plan, lean
 from .plan.memory import Buffer
 
 _MOMENTS = 14
@@ -108,7 +108,7 @@ def overview(path: Path, boards: Sequence[Board]) -> Overview:
     labels = [i.steps[-1].node.label for i in plan.schedule] if plan else [x.label for x in layers]
     peak = plan.lower_bound if plan else max(live)
     # A build runs layers row by row where there is not enough RAM without.
-    least = streamed(plan, free=False).arena if plan else peak
+    least = lean(plan, free=False).arena if plan else peak
     flash = plan.weight_bytes if plan else constants
     return Overview(
         path.name,

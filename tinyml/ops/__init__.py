@@ -48,11 +48,14 @@ class Call:
     The kernel is called once per batch item for output rows [0, rows), or piecewise when it
     is part of a stream; `rows_apart` where that costs no more. `window` is None where an output row
     needs the whole input.
+    Each row less in one go takes `row_scratch` bytes less of `scratch`.
     `in_place` lists the inputs whose memory the first output may take over. A `variadic`
     kernel takes its inputs as one array of views, and its outputs as another. An output that
     is a variable is state the kernel reads and updates. `state` is what a kernel keeps for itself
     from one run to the next, as it is before the first; its view comes behind the outputs. A call
-    that `stops` may end the run: it does unless the first int32 of its state is 0. A constant may
+    that `stops` may end the run: it does unless the first int32 of its state is 0. One that only
+    moves bytes says at which byte of its output its `inputs_at` begin, or its `outputs_at` in its
+    first input, where each is one run of bytes there. A constant may
     be `unpacked` to RAM before the kernel reads it.
     """
 
@@ -67,9 +70,12 @@ class Call:
     rows_apart: bool = False
     in_place: tuple[int, ...] = ()
     scratch: int = 0
+    row_scratch: int = 0
     variadic: bool = False
     state: Array | None = None
     stops: bool = False
+    inputs_at: tuple[int, ...] = ()
+    outputs_at: tuple[int, ...] = ()
     unpacked: Unpacked | None = None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _rescaling
+from . import Call, Kernel, _order, _rescaling
 from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
@@ -270,6 +270,7 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
         params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
         constants={"channels": np.concatenate([_wide_constants(scalar, w, 23), taps], axis=1)},
         scratch=rows * plane_w * 4,
+        in_place=_order.channel_by_channel(scalar),
     )
 
 
@@ -297,6 +298,8 @@ def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
         params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
         constants={"weights": w, "channels": _split_constants(scalar, w)},
         scratch=rows * plane_w * 4,
+        row_scratch=p["stride_h"] * plane_w * 4,
+        in_place=_order.channel_by_channel(scalar),
     )
 
 

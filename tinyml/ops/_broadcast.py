@@ -60,6 +60,7 @@ def call(kernel: str, node: Node, graph: Graph, params: Mapping[str, int | float
         rows=h,
         batches=n,
         window=Window() if a.nhwc[1] == b.nhwc[1] == h else None,
+        rows_apart=w * c % 4 == 0,
         in_place=tuple(like),
         params={"width": w, "channels": c, **_steps("a", a), **_steps("b", b), **params},
     )

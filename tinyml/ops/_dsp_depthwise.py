@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _rescaling
+from . import Call, Kernel, _order, _rescaling
 from ._dsp import ISA, halves, rectified, size_refusal
 from ._variant import Lower, variant
 
@@ -114,6 +114,10 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
             ),
         },
         scratch=4 * rows * plane_w * 2,
+        # A call gathers three rows for one: of a stride of 2, half as many again as it must.
+        rows_apart=int(p["out_w"]) >= 24 and int(p["stride_h"]) == 2,
+        row_scratch=4 * int(p["stride_h"]) * plane_w * 2,
+        in_place=_order.channel_by_channel(scalar),
     )
 
 

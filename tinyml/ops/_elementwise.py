@@ -41,6 +41,7 @@ def rows_of(x: Tensor, y: Tensor, kernel: str, params: Mapping[str, int | float]
         rows=h,
         batches=n,
         window=Window(),
+        rows_apart=w * c % 4 == 0,
         in_place=(0,) if x.dtype.itemsize == y.dtype.itemsize else (),
         params={"count": w * c, **params},
     )

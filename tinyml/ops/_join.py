@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def call(
     n, h, _, _ = whole.nhwc
     by_rows = rows_kept(whole, parts, axis)
     names = tuple(t.name for t in parts)
+    places = tuple(accumulate([0, *bytes_each[:-1]])) if outer == 1 else ()
     return Call(
         kernel,
         (whole.name,) if apart else names,
@@ -37,6 +39,8 @@ def call(
         batches=n if by_rows else 1,
         window=Window() if by_rows else None,
         variadic=True,
+        inputs_at=() if apart else places,
+        outputs_at=places if apart else (),
         params={"parts": len(parts), "outer": outer // (n * h) if by_rows else outer},
         constants={"bytes": np.array(bytes_each, np.int32)},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,11 +114,12 @@ def view_refusals(node: Node, graph: Graph, view: View, index: int = 0) -> list[
 def view_call(x: Tensor, y: Tensor, view: View) -> Call:
     """The call that copies a view of one tensor to another, row by row where rows stay."""
     start, part = _view_of(x, view)
-    rows = _row_call(x, y, start, part)
-    if rows is not None:
-        return rows
     loops = loops_of(start, part.shape, part.strides)
-    return _copy(x, y, loops, Call("", (), (), rows=1), first=0, step=0)
+    call = _row_call(x, y, start, part)
+    if call is None:
+        call = _copy(x, y, loops, Call("", (), (), rows=1), first=0, step=0)
+    whole = loops.run == part.size
+    return replace(call, outputs_at=(start * x.dtype.itemsize,) if whole else ())
 
 
 def _row_call(x: Tensor, y: Tensor, start: int, part: Array) -> Call | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .kernels import without_room
+from .lean import lean
 from .lifetimes import placed
 from .make import make_plan
-from .streams import rows_needed, schedule_of, streamed
+from .streams import schedule_of
 from .values import (
     Copy,
     Item,
@@ -15,6 +16,7 @@ from .values import (
     Stream,
     View,
     operand_constants,
+    rows_needed,
     scratch_name,
 )
 from .weights import with_weights_in_ram
@@ -27,13 +29,13 @@ __all__ = [
     "Step",
     "Stream",
     "View",
+    "lean",
     "make_plan",
     "operand_constants",
     "placed",
     "rows_needed",
     "schedule_of",
     "scratch_name",
-    "streamed",
     "with_weights_in_ram",
     "without_room",
 ]

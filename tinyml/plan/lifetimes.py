@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..graph import Graph, Tensor
-from ..ops import OPS
 from . import memory
-from .memory import Buffer
-from .values import Item, Plan, Step, Stream, scratch_name, state_name, unpacked_name
+from .memory import Buffer, Leads, Slot
+from .overlap import lead
+from .values import (
+    Item,
+    Move,
+    Place,
+    Plan,
+    Step,
+    Stream,
+    scratch_name,
+    state_name,
+    unpacked_name,
+)
+from .views import inside_of
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Buffers to place, where in them each tensor and scratch lies, and what may overlap."""
+
+    buffers: Sequence[Buffer]
+    home: Mapping[str, Place]
+    leads: Leads
 
 
 def placed(
     graph: Graph,
     schedule: tuple[Item, ...],
+    moves: tuple[Move, ...],
     borrowed: frozenset[str] = frozenset(),
     kept: bool = False,
 ) -> Plan:
@@ -21,87 +43,143 @@ def placed(
 
     The inputs in `borrowed` have places outside, to be written over unless they are to be `kept`.
     """
-    buffers, home = buffers_of(graph, schedule, borrowed if kept else frozenset())
-    own = [b for b in buffers if b.name not in borrowed]
-    found = memory.place(own)
+    found = layout(graph, schedule, moves, borrowed if kept else frozenset())
+    own = [b for b in found.buffers if b.name not in borrowed]
+    leads = {pair: n for pair, n in found.leads.items() if borrowed.isdisjoint(pair)}
+    slots = memory.place(own, leads)
+    there = [(name, place) for name, place in found.home.items() if place.buffer in slots]
     return Plan(
         graph,
         schedule,
-        {name: found[root] for name, root in home.items() if root in found},
-        memory.arena_size(found),
-        memory.lower_bound(own),
-        borrowed={name: root for name, root in home.items() if root in borrowed},
+        {name: slot_in(slots[place.buffer], place, graph, name) for name, place in there},
+        memory.arena_size(slots),
+        memory.lower_bound(own, leads),
+        home=found.home,
+        leads=leads,
+        moves=moves,
     )
 
 
-def buffers_of(
-    graph: Graph, schedule: Sequence[Item], kept: frozenset[str] = frozenset()
-) -> tuple[list[Buffer], dict[str, str]]:
-    """Buffers to place, and which buffer each tensor and scratch lives in.
+def slot_in(buffer: Slot, place: Place, graph: Graph, name: str) -> Slot:
+    """Where a tensor or scratch lies in the arena, its buffer being there."""
+    if name == place.buffer or (place.offset == 0 and name not in graph.tensors):
+        return buffer
+    whole = place.offset == 0 and name in graph.tensors
+    size = buffer.size if whole else graph.tensors[name].nbytes
+    return replace(buffer, offset=buffer.offset + place.offset, size=size)
+
+
+def layout(
+    graph: Graph,
+    schedule: Sequence[Item],
+    moves: Sequence[Move],
+    kept: frozenset[str] = frozenset(),
+) -> Layout:
+    """What is to be placed.
 
     Item 0 is the filling of the inputs; the items of the schedule follow from 1; the outputs
     live on behind the last. Variables keep their places throughout, and so do the inputs in `kept`.
     """
     end = len(schedule) + 1
-    aliases = {n.outputs[0]: str(n.inputs[0]) for n in graph.nodes if OPS[n.op].alias}
-    held = _held(graph, schedule, aliases)
+    inside = inside_of(graph, moves)
+    held = _held(graph, schedule, inside)
     first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
     last: dict[str, int] = {n: end if n in kept else 0 for n in graph.inputs}
     size = {n: graph.tensors[n].nbytes for n in graph.inputs}
-    home: dict[str, str] = {n: n for n in graph.inputs}
-    reads = _last_reads(graph, schedule, aliases)
+    home: dict[str, Place] = {}
+    reads = _last_reads(graph, schedule)
 
-    def settle(name: str, root: str) -> None:
-        """Put a tensor, and all that is only another shape of it, into a buffer."""
-        home[name] = root
-        last[root] = max(last[root], reads.get(name, 0))
-        for alias, source in aliases.items():
-            if source == name:
-                settle(alias, root)
+    def settle(name: str, place: Place) -> None:
+        """Put a tensor, and all that lies inside it, into a buffer."""
+        home[name] = place
+        last[place.buffer] = max(last[place.buffer], reads.get(name, 0))
+        for part, within in inside.items():
+            if within.buffer == name:
+                settle(part, Place(place.buffer, place.offset + within.offset))
+
+    def begin(root: str, time: int) -> None:
+        first[root] = 0 if root in held else time
+        last[root] = end if root in held else time
+        size[root] = graph.tensors[root].nbytes
+        settle(root, Place(root))
 
     for name in graph.inputs:
-        settle(name, name)
+        settle(name, Place(name))
     for name in variables(graph):
         first[name], last[name], size[name] = 0, end, graph.tensors[name].nbytes
-        settle(name, name)
+        settle(name, Place(name))
     for time, item in enumerate(schedule, start=1):
         rings = item.rings if isinstance(item, Stream) else {}
         for step in item.steps:
             for position, name in enumerate(step.call.outputs):
                 if graph.tensors[name].variable:
                     continue
+                if name in inside:  # its place in a larger one
+                    if name not in home:
+                        begin(_outermost(name, inside), time)
+                    last[home[name].buffer] = max(last[home[name].buffer], time)
+                    continue
                 apart = rings or position or name in held
-                root = None if apart else _takeover(step, graph, home, last, time)
-                if root is None or size[root] < graph.tensors[name].nbytes:
-                    root = name
-                    first[root] = 0 if name in held else time
-                    last[root] = end if name in held else time
-                    size[root] = _kept_bytes(graph.tensors[name], rings.get(name, 0))
-                settle(name, root)
+                place = None if apart else _takeover(step, graph, home, last, time)
+                if place is None or size[place.buffer] - place.offset < graph.tensors[name].nbytes:
+                    begin(name, time)
+                    size[name] = _kept_bytes(graph.tensors[name], rings.get(name, 0))
+                else:
+                    settle(name, place)
             if step.call.state is not None:
                 key = state_name(step)
                 first[key], last[key] = 0, end
-                size[key], home[key] = step.call.state.nbytes, key
+                size[key], home[key] = step.call.state.nbytes, Place(key)
             if step.call.scratch:  # the steps of a stream take turns
-                root = home[scratch_name(step)] = scratch_name(item.steps[0])
+                root = scratch_name(next(s for s in item.steps if s.call.scratch))
+                home[scratch_name(step)] = Place(root)
                 first[root] = last[root] = time
-                size[root] = max(size.get(root, 0), step.call.scratch)
+                size[root] = item.scratch
             if step.call.unpacked:
                 key = unpacked_name(step)
                 first[key] = last[key] = time
-                size[key], home[key] = step.call.unpacked.bytes, key
+                size[key], home[key] = step.call.unpacked.bytes, Place(key)
     for name in graph.outputs:
         if name in home:  # a subgraph may give out a constant
-            last[home[name]] = end
-    return [Buffer(n, size[n], first[n], last[n]) for n in first], home
+            last[home[name].buffer] = end
+    buffers = [Buffer(n, size[n], first[n], last[n]) for n in first]
+    return Layout(buffers, home, _leads(graph, schedule, home, {b.name: b for b in buffers}))
 
 
-def _held(graph: Graph, schedule: Sequence[Item], aliases: Mapping[str, str]) -> set[str]:
-    """The outputs, and what they are other shapes of, where they must outlive a run that stops."""
+def _outermost(name: str, inside: Mapping[str, Place]) -> str:
+    while name in inside:
+        name = inside[name].buffer
+    return name
+
+
+def _leads(
+    graph: Graph, schedule: Sequence[Item], home: Mapping[str, Place], buffers: Mapping[str, Buffer]
+) -> Leads:
+    """Of each output with a buffer of its own, and of inputs whose buffers end where it begins."""
+    found: dict[tuple[str, str], int] = {}
+    for time, item in enumerate(schedule, start=1):
+        output = item.steps[-1].call.outputs[0]
+        if home[output] != Place(output) or buffers[output].first != time:
+            continue
+        made = {n for s in item.steps for n in s.call.outputs}
+        read = dict.fromkeys(n for s in item.steps for n in s.call.inputs if n not in made)
+        places = [(n, home[n]) for n in read if graph.tensors[n].data is None]
+        for name, place in places:
+            alone = [p.buffer for _, p in places].count(place.buffer) == 1
+            if place.buffer == output or buffers[place.buffer].last != time or not alone:
+                continue
+            bytes_ahead = lead(graph, item, name)
+            if bytes_ahead is not None:
+                found[output, place.buffer] = bytes_ahead - place.offset
+    return found
+
+
+def _held(graph: Graph, schedule: Sequence[Item], inside: Mapping[str, Place]) -> set[str]:
+    """The outputs, and what they lie in, where they must outlive a run that stops."""
     if not any(s.call.stops for item in schedule for s in item.steps):
         return set()
     held = set(graph.outputs)
-    while more := {aliases[n] for n in held if n in aliases} - held:
+    while more := {inside[n].buffer for n in held if n in inside} - held:
         held |= more
     return held
 
@@ -111,9 +189,7 @@ def variables(graph: Graph) -> list[str]:
     return [n for n in used if graph.tensors[n].variable]
 
 
-def _last_reads(
-    graph: Graph, schedule: Sequence[Item], aliases: Mapping[str, str]
-) -> dict[str, int]:
+def _last_reads(graph: Graph, schedule: Sequence[Item]) -> dict[str, int]:
     reads: dict[str, int] = dict.fromkeys(graph.outputs, len(schedule) + 1)
     for time, item in enumerate(schedule, start=1):
         for step in item.steps:
@@ -123,14 +199,16 @@ def _last_reads(
 
 
 def _takeover(
-    step: Step, graph: Graph, home: Mapping[str, str], last: Mapping[str, int], time: int
-) -> str | None:
-    """The buffer of an input that dies here and may be written over."""
+    step: Step, graph: Graph, home: Mapping[str, Place], last: Mapping[str, int], time: int
+) -> Place | None:
+    """The place of an input that dies here and may be written over."""
+    if step.rows < step.call.rows:
+        return None
     for position in step.call.in_place:
         name = step.call.inputs[position]
-        if graph.tensors[name].data is None and last[home[name]] == time:
-            others = [n for i, n in enumerate(step.call.inputs) if i != position]
-            if all(home.get(n) != home[name] or n == name for n in others):
+        if graph.tensors[name].data is None and last[home[name].buffer] == time:
+            others = [n for i, n in enumerate(step.call.inputs) if i != position and n in home]
+            if all(n == name or home[n].buffer != home[name].buffer for n in others):
                 return home[name]
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -13,7 +13,8 @@ from .kernels import choose
 from .lifetimes import placed
 from .streams import schedule_of
 from .subgraphs import control, settled
-from .values import Plan, Step
+from .values import Move, Plan, Step
+from .views import moves_of
 
 
 def make_plan(
@@ -56,7 +57,29 @@ def draft(
     nodes = [n for n in graph.nodes if not OPS[n.op].alias]
     numbered = [(next(choice.numbers), node) for node in nodes]
     steps = [_step(i, node, graph, choice) for i, node in numbered]
-    return placed(graph, schedule_of(graph, steps, streams), borrowed, kept)
+    moves = moves_of(graph, {n: s.call for s in steps for n in s.call.outputs})
+
+    def plan(moves: tuple[Move, ...]) -> Plan:
+        views = {id(m.node) for m in moves if not m.reason}
+        left = [s for s in steps if id(s.node) not in views]
+        return placed(graph, schedule_of(graph, left, streams), moves, borrowed, kept)
+
+    return _least(plan, moves)
+
+
+def _least(plan: Callable[[tuple[Move, ...]], Plan], moves: tuple[Move, ...]) -> Plan:
+    """The plan with as many views as do not take memory: all, or else one less at a time."""
+    if all(m.reason for m in moves):
+        return plan(moves)
+    copies = tuple(m if m.reason else Move(m.node, "as a view it takes more memory") for m in moves)
+    found, without = plan(moves), plan(copies)
+    for i, copy in enumerate(copies):
+        if found.arena <= without.arena:
+            break
+        if not moves[i].reason:
+            moves = (*moves[:i], copy, *moves[i + 1 :])
+            found = plan(moves)
+    return found
 
 
 def _step(index: int, node: Node, graph: Graph, choice: Choice) -> Step:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 16
 _ROUNDS = 400
+
+
+# An output and an input that dies when it is made may share bytes where the output begins at least
+# so many bytes in front of the input, or behind it if that is less than 0: then all that is written
+# has been read.
+Leads = Mapping[tuple[str, str], int]
+_NONE: Leads = {}
 
 
 @dataclass(frozen=True)
@@ -34,10 +41,27 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def lower_bound(buffers: Sequence[Buffer]) -> int:
-    """The peak of live bytes: no placement can need less."""
+def covered(slots: Iterable[Slot]) -> int:
+    """How many bytes lie in one of the slots or in several."""
+    end = total = 0
+    for slot in sorted(slots, key=lambda s: s.offset):
+        total += max(0, slot.offset + slot.size - max(end, slot.offset))
+        end = max(end, slot.offset + slot.size)
+    return total
+
+
+def lower_bound(buffers: Sequence[Buffer], leads: Leads = _NONE) -> int:
+    """The peak of live bytes, less what overlaps save at most: no placement can need less."""
+    by_name = {b.name: b for b in buffers}
+    saved: dict[int, int] = {}
+    for (above, below), lead in leads.items():
+        output, gone = by_name[above], by_name[below]
+        together = max(output.size, gone.size + max(lead, 0))
+        less = max(output.size + gone.size - together, 0)
+        saved[output.first] = min(saved.get(output.first, 0) + less, output.size)
     times = {b.first for b in buffers}
-    return max((sum(b.size for b in buffers if b.first <= t <= b.last) for t in times), default=0)
+    live = (sum(b.size for b in buffers if b.first <= t <= b.last) - saved.get(t, 0) for t in times)
+    return max(live, default=0)
 
 
 def arena_size(slots: Mapping[str, Slot]) -> int:
@@ -45,18 +69,19 @@ def arena_size(slots: Mapping[str, Slot]) -> int:
     return max((s.offset + s.size for s in slots.values()), default=0)
 
 
-def place(buffers: Sequence[Buffer]) -> dict[str, Slot]:
+def place(buffers: Sequence[Buffer], leads: Leads = _NONE) -> dict[str, Slot]:
     """Best of several orders, then seeded swaps, until the lower bound is met."""
-    bound = lower_bound(buffers)
+    bound = lower_bound(buffers, leads)
     keys = (
         lambda b: (-b.size, b.first, b.name),
         lambda b: (-(b.last - b.first), -b.size, b.name),
         lambda b: (-b.size * (b.last - b.first + 1), b.first, b.name),
         lambda b: (b.first, -b.size, b.name),
+        lambda b: (-b.first, -b.size, b.name),
     )
-    orders = [sorted(buffers, key=key) for key in keys]
-    best = min((_in_order(order) for order in orders), key=arena_size)
-    order = min(orders, key=lambda o: arena_size(_in_order(o)))
+    orders = [sorted(buffers, key=key) for key in keys[: 5 if leads else 4]]
+    best = min((_in_order(order, leads) for order in orders), key=arena_size)
+    order = min(orders, key=lambda o: arena_size(_in_order(o, leads)))
     generator = random.Random(0)
     for _ in range(_ROUNDS if len(buffers) > 2 else 0):
         if arena_size(best) <= bound:
@@ -64,21 +89,33 @@ def place(buffers: Sequence[Buffer]) -> dict[str, Slot]:
         trial = list(order)
         i, j = generator.randrange(len(trial)), generator.randrange(len(trial))
         trial[i], trial[j] = trial[j], trial[i]
-        slots = _in_order(trial)
+        slots = _in_order(trial, leads)
         if arena_size(slots) <= arena_size(best):
             best, order = slots, trial
     return {b.name: best[b.name] for b in buffers}
 
 
-def _in_order(buffers: Sequence[Buffer]) -> dict[str, Slot]:
-    """Each buffer at the lowest aligned offset clear of those placed that live with it."""
+def _in_order(buffers: Sequence[Buffer], leads: Leads) -> dict[str, Slot]:
+    """Each buffer at the lowest aligned offset that those placed before leave it."""
     placed: dict[str, Slot] = {}
     for b in buffers:
+        rivals = [
+            _forbidden(b, name, slot, leads)
+            for name, slot in placed.items()
+            if slot.first <= b.last and b.first <= slot.last
+        ]
         offset = 0
-        rivals = [s for s in placed.values() if s.first <= b.last and b.first <= s.last]
-        for rival in sorted(rivals, key=lambda s: s.offset):
-            if offset + b.size <= rival.offset:
-                break
-            offset = max(offset, aligned(rival.offset + rival.size))
+        while taken := [end for start, end in rivals if start < offset < end]:
+            offset = aligned(max(taken))
         placed[b.name] = Slot(offset, b.size, b.first, b.last)
     return placed
+
+
+def _forbidden(b: Buffer, name: str, slot: Slot, leads: Leads) -> tuple[int, int]:
+    """Between which offsets, both allowed, a buffer must not begin for the sake of another one."""
+    start, end = slot.offset - b.size, slot.offset + slot.size
+    if (b.name, name) in leads:
+        start = max(start, slot.offset - leads[b.name, name])
+    if (name, b.name) in leads:
+        end = min(end, slot.offset + leads[name, b.name])
+    return start, end

@@ -8,9 +8,9 @@ from dataclasses import replace
 from ..errors import ModelError
 from ..graph import Graph, Node
 from ..ops import OPS, Call
-from .lifetimes import variables
+from .lifetimes import slot_in, variables
 from .memory import Slot
-from .values import Item, Plan, Step, Stream
+from .values import Item, Place, Plan, Step, Stream
 
 # The plan of a subgraph whose inputs of these names have places outside, to be written over
 # unless they are to be kept.
@@ -57,7 +57,8 @@ def _turns(node: Node, macs: int, parts: Sequence[Plan]) -> str:
 def _crosses(body: Plan) -> bool:
     """Whether an output of a body lies in the place of another one's input."""
     pairs = zip(body.graph.outputs, body.graph.inputs, strict=True)
-    return any(body.borrowed.get(output, name) != name for output, name in pairs)
+    places = [(body.home.get(output), name) for output, name in pairs]
+    return any(p and p.buffer in body.graph.inputs and p != Place(name) for p, name in places)
 
 
 def _refuse_state(node: Node, part: Plan) -> None:
@@ -74,7 +75,11 @@ def _refuse_state(node: Node, part: Plan) -> None:
 def settled(plan: Plan, base: int, places: Mapping[str, Slot]) -> Plan:
     """The plan at an offset in the arena; `places` has the borrowed inputs."""
     slots = {n: replace(s, offset=s.offset + base) for n, s in plan.slots.items()}
-    slots |= {n: places[root] for n, root in plan.borrowed.items()}
+    slots |= {
+        n: slot_in(places[p.buffer], p, plan.graph, n)
+        for n, p in plan.home.items()
+        if p.buffer in places
+    }
     plan = replace(plan, slots=slots)
 
     def moved(item: Item) -> Item:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Graph, Node, Tensor
-from ..ops import Call
-from .memory import Slot
+from ..ops import Call, Window
+from .memory import Slot, covered
 
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel call that computes all rows of its output.
+    """One kernel call that computes all rows of its output, or `band` rows at a time.
 
     Of an IF or WHILE, `parts` are the plans of its subgraphs, and `call` names no kernel: it has
     the memory of the larger one as its scratch.
@@ -28,6 +28,17 @@ class Step:
     macs: int
     reason: str
     parts: tuple[Plan, ...] = ()
+    band: int = 0
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of scratch in one go."""
+        return self.call.scratch - self.call.row_scratch * (self.call.rows - self.rows)
+
+    @property
+    def rows(self) -> int:
+        """How many of its rows are computed in one go."""
+        return min(self.band or self.call.rows, self.call.rows)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -36,13 +47,50 @@ class Step:
 
 @dataclass(frozen=True)
 class Stream:
-    """Steps run row by row; `rings` says how many rows each tensor in between keeps."""
+    """Steps run row by row; `rings` says how many rows each tensor in between keeps.
+
+    The last step makes what others read, the ones before only what those behind them read.
+    """
 
     steps: tuple[Step, ...]
     rings: Mapping[str, int]
 
+    @property
+    def scratch(self) -> int:
+        """Bytes of scratch, in which the steps take turns."""
+        return max(s.scratch for s in self.steps)
+
+    def sources(self, position: int) -> list[int]:
+        """The positions of the steps whose rows a step reads."""
+        made = {s.call.outputs[0]: i for i, s in enumerate(self.steps[:position])}
+        return sorted({made[n] for n in self.steps[position].call.inputs if n in made})
+
+    @cached_property
+    def events(self) -> tuple[tuple[int, int], ...]:
+        """(position, row) in the order in which rows are computed."""
+        done = [0] * len(self.steps)
+        found: list[tuple[int, int]] = []
+
+        def pull(position: int, end: int) -> None:
+            while done[position] < end:
+                for source in sources[position]:
+                    window, rows = rows_needed(self.steps[position], self.steps[source])
+                    pull(source, window.end(done[position] + 1, rows))
+                found.append((position, done[position]))
+                done[position] += 1
+
+        sources = [self.sources(position) for position in range(len(self.steps))]
+        pull(len(self.steps) - 1, self.steps[-1].call.rows)
+        return tuple(found)
+
 
 Item = Step | Stream
+
+
+def rows_needed(consumer: Step, producer: Step) -> tuple[Window, int]:
+    """The consumer's window and the rows its producer has in all."""
+    assert consumer.call.window is not None
+    return consumer.call.window, producer.call.rows
 
 
 @dataclass(frozen=True)
@@ -79,11 +127,34 @@ class State:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where in a buffer, or in another tensor, a tensor begins."""
+
+    buffer: str
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Move:
+    """An operator that only moves bytes, and why it must, or "" where it is but a view.
+
+    As a view it is no step: what it puts together is written where it belongs, what it takes apart
+    is read where it lies. `inside` says which tensor then lies where in which.
+    """
+
+    node: Node
+    reason: str
+    inside: Mapping[str, Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything the emitter prints. `slots` has every tensor in the arena and all scratch.
 
-    In the plan of a subgraph, `borrowed` says which tensors lie in the place of an input, and that
-    is where the tensor outside lies.
+    `home` says in which buffer each tensor lies; in the plan of a subgraph that may be an input's,
+    which has its place outside. `leads` has outputs that may lie in the bytes of an input that dies
+    when they are made, if they begin at least so many bytes in front of it. `moves` are the
+    operators that only move bytes.
     """
 
     graph: Graph
@@ -92,7 +163,9 @@ class Plan:
     arena: int
     lower_bound: int
     in_ram: frozenset[tuple[int, str]] = frozenset()  # (step, name) of constants copied there
-    borrowed: Mapping[str, str] = field(default_factory=dict)
+    home: Mapping[str, Place] = field(default_factory=dict)
+    leads: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -210,82 +283,20 @@ class Plan:
         return tuple(found)
 
     def live_bytes(self) -> list[int]:
-        """Bytes alive while the inputs are filled, during each item, and behind the last."""
+        """Bytes in use while the inputs are filled, during each item, and behind the last."""
         slots = set(self.slots.values())
         times = range(len(self.schedule) + 2)
-        return [sum(s.size for s in slots if s.first <= t <= s.last) for t in times]
+        return [covered([s for s in slots if s.first <= t <= s.last]) for t in times]
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "arena_bytes": self.arena,
-            "arena_lower_bound_bytes": self.lower_bound,
-            "macs": self.macs,
-            "weight_bytes": self.weight_bytes,
-            "weight_bytes_in_ram": sum(
-                s.call.constants[n].nbytes
-                for s in self.kernel_steps
-                for i, n in self.in_ram
-                if i == s.index
-            ),
-            "inputs": [_tensor_json(self, n, t) for n, t in self._io("input")],
-            "outputs": [_tensor_json(self, n, t) for n, t in self._io("output")],
-            "schedule": [_item_json(self, item) for item in self.schedule],
-            "slots": {
-                name: {"offset": s.offset, "size": s.size, "first": s.first, "last": s.last}
-                for name, s in self.slots.items()
-            },
-        }
+        from .listing import listing  # which needs this module
 
-    def _io(self, kind: str) -> list[tuple[str, str]]:
-        g = self.graph
-        names, tensors = (
-            (g.input_names, g.inputs) if kind == "input" else (g.output_names, g.outputs)
-        )
-        return list(zip(names, tensors, strict=True))
+        return listing(self)
 
 
 def _reset_byte(variable: Tensor) -> int:
     """Zero, or in int8 the zero point, as TFLite-Micro has it."""
     return variable.zero_point if variable.dtype == np.int8 and variable.quant else 0
-
-
-def _tensor_json(plan: Plan, name: str, key: str) -> dict[str, Any]:
-    t = plan.graph.tensors[key]
-    quant = {} if t.quant is None else {"scale": t.scale, "zero_point": t.zero_point}
-    return {"name": name, "tensor": key, "shape": list(t.shape), "dtype": t.dtype.name, **quant}
-
-
-def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
-    steps = [
-        {
-            "step": s.index,
-            "op": s.node.op,
-            "label": s.node.label,
-            "kernel": s.call.kernel,
-            "reason": s.reason,
-            "macs": s.macs,
-            "inputs": list(s.call.inputs),
-            "outputs": list(s.call.outputs),
-            "output_shape": list(plan.graph.tensors[s.call.outputs[0]].shape),
-            "rows": s.call.rows,
-            "scratch_bytes": s.call.scratch,
-            **({"parts": [_part_json(p) for p in s.parts]} if s.parts else {}),
-        }
-        for s in item.steps
-    ]
-    if isinstance(item, Step):
-        return steps[0]
-    return {"stream": steps, "rings": dict(item.rings)}
-
-
-def _part_json(part: Plan) -> dict[str, Any]:
-    return {
-        "arena_bytes": part.arena,
-        "inputs": list(part.graph.inputs),
-        "outputs": list(part.graph.outputs),
-        "schedule": [_item_json(part, item) for item in part.schedule],
-        "slots": {name: {"offset": s.offset, "size": s.size} for name, s in part.slots.items()},
-    }
 
 
 def _copies(source: Plan, names: Sequence[str], target: Plan, others: Sequence[str]) -> list[Copy]:
