@@ -17,11 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyml import kerasfile, quantize
+from tests.executor import Executor
+from tests.oracle import Tflm, differences
+from tinyml import data, kerasfile, quantize, tflite
 from tinyml.child import QUIET, Child
+from tinyml.engines import aot
 from tinyml.errors import InputError, ModelError, TinymlError, ToolError
 from tinyml.labels import layer_label, node_label
 from tinyml.paths import ROOT
+from tinyml.samples import device_inputs
 
 HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 needs_tensorflow = pytest.mark.skipif(not HAS_TENSORFLOW, reason="tensorflow is not installed")
@@ -243,6 +247,45 @@ def test_recurrent_layer_is_unrolled_and_told(models: Path) -> None:
     answer = convert(models / "gru.keras", samples(models, series=(3, 4)))
     assert "'both' was unrolled: 3 steps" in answer["warnings"][0]
     assert "WHILE" not in {op for op, _ in operators(models / "gru.keras.tflite")}
+
+
+@needs_tensorflow
+def test_loops_and_branches_of_a_saved_model_equal_tflm_and_are_near_tensorflow(
+    tmp_path: Path,
+) -> None:
+    """TensorFlow's calibrator crashed on a loop that carries along what nobody reads behind it."""
+    import tensorflow as tf
+
+    weights = np.random.default_rng(2).normal(0, 0.5, (4, 4)).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 5, 4), tf.float32, name="x")])
+    def serve(x: Any) -> Any:
+        def turn(i: Any, y: Any) -> Any:
+            return i + 1, tf.tanh(y @ weights + tf.gather(x[0], [i]))
+
+        y = tf.while_loop(lambda i, y: i < 5, turn, [0, tf.zeros((1, 4))])[1]
+        sign = tf.reduce_sum(y) > 0
+        return {"y": tf.cond(sign, lambda: tf.nn.relu(y @ weights), lambda: tf.tanh(y))}
+
+    module = tf.Module()
+    module.serve = serve
+    folder = tmp_path / "loop"
+    signature = serve.get_concrete_function()
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": signature})
+    done = quantize.quantize(
+        folder, calibration=samples(tmp_path, x=(5, 4)), output=tmp_path / "loop.tflite"
+    )
+    graph = tflite.load(done.path)
+    assert {"WHILE", "IF"} <= {node.op for node in graph.nodes}
+    assert done.inputs == ("x",) and done.outputs == ("y",)
+    x = np.random.default_rng(5).uniform(-1, 1, (10, 5, 4)).astype(np.float32)
+    ours, tflm = Executor(aot.plan(graph)), Tflm(done.path.read_bytes())
+    end = graph.tensors[graph.outputs[0]]
+    for row, raw in zip(x, device_inputs(graph, {"x": x})["x"], strict=True):
+        (got,) = ours([raw[None]])
+        assert not differences(got, tflm([raw[None]], 1)[0])
+        off = data.to_real(got, end.scale, end.zero_point) - serve(row[None])["y"].numpy()
+        assert np.abs(off).max() <= 10 * end.scale
 
 
 @needs_tensorflow

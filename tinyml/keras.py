@@ -20,9 +20,10 @@ import h5py  # type: ignore[import-untyped]
 import keras
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.python.optimize import calibrator
 from tensorflow.python.keras.protobuf import saved_metadata_pb2
 
-from . import child, kerasfile
+from . import child, kerasfile, loops
 from .calibration import Input, calibration_samples
 from .errors import ModelError, ToolError
 from .graph import Array
@@ -30,6 +31,7 @@ from .graph import Array
 _NUMBERED = re.compile(r"output_\d+")
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 _MOST_STEPS = 64
+_SIGNATURE = "serving_default"
 _TENSOR_NAME, _MAP_NAME, _INPUTS, _OUTPUTS = 10, 4, 6, 8  # vtable entries: 4 + 2 * field id
 
 
@@ -213,7 +215,7 @@ def _layers(model: Any, library: Any, prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _unroll(path: Path, name: str, layer: Any, library: Any) -> Iterator[str]:
-    """Make a recurrent layer a chain of steps; a loop crashes the converter, and has no kernel."""
+    """Make a recurrent layer a chain of steps: a loop goes to float32 and back in each turn."""
     inner = (layer, getattr(layer, "forward_layer", None), getattr(layer, "backward_layer", None))
     recurrent = [one for one in inner if isinstance(one, library.layers.RNN)]
     if any(one.stateful for one in recurrent):
@@ -293,6 +295,17 @@ def export(model: Loaded, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
+class _Calibrator(calibrator.Calibrator):  # type: ignore[misc]
+    """TensorFlow's calibrator, that also runs loops."""
+
+    def __init__(self, content: bytes, *arguments: Any) -> None:
+        content, self._exposed = loops.expose(content)
+        super().__init__(content, *arguments)
+
+    def calibrate(self, dataset: Callable[[], Any]) -> bytes:
+        return loops.hide(bytes(super().calibrate(dataset)), self._exposed)
+
+
 def to_integers(
     folder: Path, samples: Sequence[Array], io_dtype: str, *, wide: bool = False
 ) -> bytes:
@@ -302,16 +315,13 @@ def to_integers(
         for row in range(len(samples[0])):
             yield {f"in{n:03d}": array[row : row + 1] for n, array in enumerate(samples)}
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(folder), signature_keys=["serving_default"]
-    )
+    calibrator.Calibrator = _Calibrator
+    converter = _converter(folder)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     sets = tf.lite.OpsSet
-    narrow, wider = (
-        sets.TFLITE_BUILTINS_INT8,
-        sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-    )
+    narrow = sets.TFLITE_BUILTINS_INT8
+    wider = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     converter.target_spec.supported_ops = [wider if wide else narrow]
     ends = tf.float32 if io_dtype == "float32" else tf.int16 if wide else tf.int8
     converter.inference_input_type = converter.inference_output_type = ends
@@ -320,10 +330,11 @@ def to_integers(
 
 def to_float(folder: Path) -> bytes:
     """The same model in float32, of the same tensor names: what the int8 one is judged by."""
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(folder), signature_keys=["serving_default"]
-    )
-    return bytes(converter.convert())
+    return bytes(_converter(folder).convert())
+
+
+def _converter(folder: Path) -> Any:
+    return tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[_SIGNATURE])
 
 
 def name_ends(data: bytearray, model: Loaded) -> None:

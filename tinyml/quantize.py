@@ -26,7 +26,7 @@ _TIMEOUT_S = 1800.0
 _TFLITE = (
     "the TFLite converter failed on {name}",
     "take layers away until it converts to find the one it cannot take; recurrent layers of a "
-    "SavedModel need unroll=True",
+    "SavedModel need unroll=True, or give the .keras file, where tinyml unrolls them",
 )
 _KERAS = Child(
     ("-m", "tinyml.keras"),
