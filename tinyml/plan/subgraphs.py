@@ -73,12 +73,12 @@ def _refuse_state(node: Node, part: Plan) -> None:
 
 
 def settled(plan: Plan, base: int, places: Mapping[str, Slot]) -> Plan:
-    """The plan at an offset in the arena; `places` has the borrowed inputs."""
+    """The plan at an offset in the arena; inputs without a place of their own are in `places`."""
     slots = {n: replace(s, offset=s.offset + base) for n, s in plan.slots.items()}
     slots |= {
         n: slot_in(places[p.buffer], p, plan.graph, n)
         for n, p in plan.home.items()
-        if p.buffer in places
+        if p.buffer in places and p.buffer not in plan.slots
     }
     plan = replace(plan, slots=slots)
 
