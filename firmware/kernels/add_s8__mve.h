@@ -18,8 +18,10 @@ struct add_s8__mve {
     int32_t out_zero, act_min, act_max;
 };
 
+/* The count begins in lr: there is no other register left for it. */
 #define TM_MVE_SUM(total) \
     int32x4_t x, y, t; \
+    register int32_t count __asm__("lr") = p->run; \
     __asm__ volatile("dlstp.32 lr, %[count]\n" \
                      "1: vldrb.s32 %q[x], [%[a]], #4\n" \
                      "vldrb.s32 %q[y], [%[b]], #4\n" \
@@ -28,7 +30,7 @@ struct add_s8__mve {
                      "vqrdmulh.s32 %q[y], %q[y], %[b_multiplier]\n" \
                      "vshr.s32 %q[t], %q[y], #31\n" \
                      "vmla.s32 %q[y], %q[t], %[b_away]\n" \
-                     "vrshl.s32 %q[y], %q[y], %q[b_shift]\n" \
+                     "vrshl.s32 %q[y], %[b_shift]\n" \
                      total " %q[x], %q[x], %q[y]\n" \
                      "vqrdmulh.s32 %q[x], %q[x], %[multiplier]\n" \
                      "vshr.s32 %q[t], %q[x], #31\n" \
@@ -40,17 +42,17 @@ struct add_s8__mve {
                      "vstrb.32 %q[x], [%[to]], #4\n" \
                      "letp lr, 1b\n" \
                      : [a] "+l"(a), [b] "+l"(b), [to] "+l"(to), [x] "=&w"(x), \
-                       [y] "=&w"(y), [t] "=&w"(t) \
-                     : [count] "r"(p->run), [a_minus] "r"(p->a_minus), \
+                       [y] "=&w"(y), [t] "=&w"(t), [count] "+r"(count) \
+                     : [a_minus] "r"(p->a_minus), \
                        [b_minus] "r"(p->b_minus), [b_multiplier] "r"(p->b_multiplier), \
                        [b_away] "r"(p->b_away), [multiplier] "r"(p->out_multiplier), \
                        [away] "r"(p->out_away), [shift] "r"(p->out_shift), \
                        [zero] "r"(p->out_zero), [half] "w"(vdupq_n_s32(p->a_half)), \
                        [one] "w"(vdupq_n_s32(1 << 20)), \
-                       [b_shift] "w"(vdupq_n_s32(p->b_shift)), \
+                       [b_shift] "r"(p->b_shift), \
                        [min] "w"(vdupq_n_s32(p->act_min)), \
                        [max] "w"(vdupq_n_s32(p->act_max)) \
-                     : "lr", "memory");
+                     : "memory");
 
 TM_MVE_SHARED void add_s8__mve_sum(const struct add_s8__mve *p, const int8_t *a, const int8_t *b,
                                    int8_t *to)
