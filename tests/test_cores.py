@@ -68,6 +68,8 @@ def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> 
     for goal in ("speed", ""):
         if missing or goal == "speed":
             missing -= set().union(*check_on_core(board, blobs, tmp_path / goal, goal=goal))
+    if hasattr(cases(op), "litert_case"):
+        missing -= {"lookup_s8__mve"}  # TFLite-Micro has it in float32 only: tables run elsewhere
     assert not missing, f"no case uses {missing}"
 
 
