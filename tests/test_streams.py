@@ -83,11 +83,11 @@ def test_scratch_is_shared_in_turns() -> None:
 
 
 def test_a_residual_network_takes_less_than_half_the_ram_at_no_cost(models_folder: Path) -> None:
-    """ResNet-8 by its plan: blocks with their sums, for balanced too; never for speed."""
+    """ResNet-8 by its plan: blocks with their sums when balanced; neither for speed nor size."""
     model = flow.load_model(models_folder / "ic01_resnet8_int8.tflite")
     board = load_board("mps2_an386")
     arenas = {o: flow.compile_model(model, board, o).arena for o in flow.LEVELS}
-    assert arenas["balanced"] == arenas["size"] < 20_500 < 40_000 < arenas["speed"]
+    assert arenas["balanced"] < 20_500 < 30_000 < min(arenas["speed"], arenas["size"])
     plan = flow.compile_model(model, board, "balanced")
     (stream,) = (item for item in plan.schedule if isinstance(item, Stream))
     assert {s.call.kernel for s in stream.steps} == {"conv2d_s8__dsp", "add_s8__dsp"}

@@ -110,8 +110,8 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
     to RAM as far as it is free: flash of most chips has wait states. Weights of int4 otherwise stay
     so in flash; each run unpacks those of many uses where there is RAM for it, but for size.
-    Chains of layers run row by row where that saves RAM and costs nothing, but for speed; where
-    there is not enough RAM without, also where it costs.
+    Layers run row by row where that saves RAM and costs little time, when balanced: each costs time
+    and code. Where there is not enough RAM without, they do at any level, also where it costs more.
     `rank` as in make_plan().
     """
     goal = "" if optimize == "speed" else optimize
@@ -126,7 +126,7 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
     for fast in too_large:
         plan = without_room(plan, fast)
     whole = plan
-    if optimize != "speed":
+    if optimize == "balanced":
         plan = lean(whole, free=True)
     if not board.host and plan.arena + board.stack_bytes > board.ram.size:
         plan = min(plan, lean(whole, free=False), key=lambda p: p.arena)
