@@ -12,6 +12,7 @@ from tests import networks
 from tests.modelfile import ModelFile
 from tests.pick import Seeded
 from tests.test_cli import refused, tinyml
+from tests.test_ops import case
 from tests.test_tflite import weighted
 from tinyml import tflite
 from tinyml.board import list_boards
@@ -106,7 +107,19 @@ def test_layers_and_json_have_every_layer(tmp_path: Path) -> None:
     assert found["not_supported"] == found["engines"][0]["reasons"]
 
 
-def test_a_keras_model_is_sent_to_quantize(tmp_path: Path) -> None:
-    (tmp_path / "net.keras").write_bytes(b"")
-    text = refused("inspect", "net.keras", folder=tmp_path, words="Keras model")
-    assert "tinyml quantize net.keras" in text
+@pytest.mark.parametrize("name", ["net.keras", "net.h5", "net.onnx", "net.pt2"])
+def test_another_kind_of_model_is_sent_to_quantize(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    text = refused("inspect", name, folder=tmp_path, words="not a .tflite file")
+    assert f"tinyml quantize {name}" in text
+
+
+def test_layers_of_subgraphs_follow_what_runs_them(tmp_path: Path) -> None:
+    """Those of a loop's condition and body, whose MACs are in the loop's already."""
+    path = tmp_path / "loop.tflite"
+    path.write_bytes(case("WHILE", Seeded(4)))
+    found = overview(path, [])
+    assert [x.inside for x in found.layers] == [False] + [True] * (len(found.layers) - 1)
+    assert {x.op for x in found.layers} >= {"WHILE", "LESS", "ADD"}
+    done = tinyml("inspect", path.name, "--layers", folder=tmp_path)
+    assert "LESS" in done.stdout

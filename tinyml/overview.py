@@ -18,11 +18,15 @@ from .plan import Plan, lean
 from .plan.memory import Buffer
 
 _MOMENTS = 14
+_OTHER = (".keras", ".h5", ".hdf5", ".onnx", ".pt2", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator. `types` are those of its data and, behind a slash, of its constants."""
+    """One operator. `types` are those of its data and, behind a slash, of its constants.
+
+    Those `inside` a subgraph follow the IF or WHILE that runs it, whose MACs have theirs in them.
+    """
 
     op: str
     label: str
@@ -30,11 +34,12 @@ class Layer:
     shape: tuple[int, ...]
     macs: int
     weights: int
+    inside: bool = False
 
 
 @dataclass(frozen=True)
 class Kind:
-    """All operators of one name; `shape` is the largest output."""
+    """All operators of one name; `shape` is the largest output. MACs of subgraphs count once."""
 
     op: str
     count: int
@@ -95,9 +100,9 @@ class Overview:
 
 def overview(path: Path, boards: Sequence[Board]) -> Overview:
     """Everything about a .tflite file; ModelError only where it is none, or broken."""
-    if path.suffix in (".keras", ".h5") or path.is_dir():
+    if path.suffix in _OTHER or path.is_dir():
         raise InputError(
-            f"{path.name} is a Keras model, and inspect reads what becomes of it",
+            f"{path.name} is not a .tflite file, and inspect reads what becomes of a model",
             hint=f"tinyml quantize {path.name} --calibration data.npz, then inspect the .tflite",
         )
     graph = tflite.load(path)
@@ -105,7 +110,8 @@ def overview(path: Path, boards: Sequence[Board]) -> Overview:
     layers = _layers(graph)
     constants = sum(t.nbytes for t in graph.tensors.values() if t.data is not None)
     live = plan.live_bytes() if plan else _live(graph)
-    labels = [i.steps[-1].node.label for i in plan.schedule] if plan else [x.label for x in layers]
+    nodes = [i.steps[-1].node for i in plan.schedule] if plan else graph.nodes
+    labels = [node.label for node in nodes]
     peak = plan.lower_bound if plan else max(live)
     # A build runs layers row by row where there is not enough RAM without.
     least = lean(plan, free=False).arena if plan else peak
@@ -116,7 +122,7 @@ def overview(path: Path, boards: Sequence[Board]) -> Overview:
         _kinds(layers),
         _ports(graph),
         (ours, _tflm(graph, path.read_bytes())),
-        sum(x.macs for x in layers),
+        sum(x.macs for x in layers if not x.inside),
         flash,
         len(plan.steps) if plan else None,
         plan.arena if plan else None,
@@ -158,9 +164,9 @@ def _layers(graph: Graph) -> tuple[Layer, ...]:
     """Constants count where they are read first."""
     seen: set[str] = set()
     layers = []
-    for node in graph.nodes:
-        ins = [t for t in graph.ins(node) if t is not None]
-        outs = graph.outs(node)
+    for node, around in graph.walk():
+        ins = [t for t in around.ins(node) if t is not None]
+        outs = around.outs(node)
         fresh = [t for t in ins if t.data is not None and t.name not in seen]
         seen.update(t.name for t in fresh)
         types = _types(t for t in (*ins, *outs) if t.data is None)
@@ -168,7 +174,8 @@ def _layers(graph: Graph) -> tuple[Layer, ...]:
             types += f" / {constants}"
         shape = max((t.shape for t in outs), key=math.prod, default=())
         bytes_read = sum(t.nbytes for t in fresh)
-        layers.append(Layer(node.op, node.label, types, shape, _macs(node, graph), bytes_read))
+        macs, inside = _macs(node, around), around is not graph
+        layers.append(Layer(node.op, node.label, types, shape, macs, bytes_read, inside))
     return tuple(layers)
 
 
@@ -190,7 +197,7 @@ def _kinds(layers: Sequence[Layer]) -> tuple[Kind, ...]:
         of = [layer for layer in layers if layer.op == name]
         largest = max((x.shape for x in of), key=math.prod)
         types = tuple(dict.fromkeys(x.types for x in of))
-        totals = sum(x.macs for x in of), sum(x.weights for x in of)
+        totals = sum(x.macs for x in of if not x.inside), sum(x.weights for x in of)
         kinds.append(Kind(name, len(of), types, largest, *totals))
     return tuple(sorted(kinds, key=lambda k: (-k.macs, -k.weights, k.op)))
 

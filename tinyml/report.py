@@ -201,7 +201,8 @@ def _some(value: int) -> str:
 def _layer_table(found: Overview) -> Table:
     table = _table("layers", "layer", "operator", "types", "output", "MACs", "weights")
     for x in found.layers:
-        _row(table, x.label, x.op, x.types, _shape(x.shape), _some(x.macs), _some(x.weights))
+        label = "  " * x.inside + x.label
+        _row(table, label, x.op, x.types, _shape(x.shape), _some(x.macs), _some(x.weights))
     return table
 
 

@@ -166,11 +166,17 @@ def activation_of(options: Table | None, number: int) -> str:
 
 
 def one_type(
-    node: Node, graph: Graph, data: Sequence[int], inputs: int, types: Sequence[str]
+    node: Node,
+    graph: Graph,
+    data: Sequence[int],
+    inputs: int,
+    types: Sequence[str],
+    bare: bool = False,
 ) -> list[str]:
     """Refusals unless inputs `data` and the outputs are of one of `types`; int8, int16 have scales.
 
-    The node must have at least `inputs` inputs and one output.
+    With `bare`, int16 may have none throughout. The node must have at least `inputs` inputs and one
+    output.
     """
     ins = graph.ins(node)
     if len(node.outputs) != 1 or len(ins) < inputs or any(ins[i] is None for i in data):
@@ -181,6 +187,8 @@ def one_type(
     if strange:
         has = " or ".join(types)
         return [f"it works on {', '.join(strange)}; the engine has {has} for this operator"]
+    if bare and found == {"int16"} and all(t.quant is None for t in tensors):
+        return []
     if found <= {"int8", "int16"} and any(t.quant is None or t.quant.per_channel for t in tensors):
         return ["an input or output has no per-tensor scale"]
     return []

@@ -19,11 +19,15 @@ TableOf = Callable[[Node, Tensor, Tensor], Sequence[int]]
 
 @dataclass(frozen=True)
 class Short:
-    """The int16 form of such an operator: the name of its kernel, its call, and its refusals."""
+    """The int16 form of such an operator: the name of its kernel, its call, and its refusals.
+
+    A `bare` one takes tensors without scales, too.
+    """
 
     kernel: str
     lower: Callable[[Node, Tensor, Tensor], Call]
     refuse: Callable[[Node, Tensor, Tensor], list[str]] = lambda node, x, y: []
+    bare: bool = False
 
 
 def same_shape(node: Node, graph: Graph) -> list[str]:
@@ -113,7 +117,8 @@ def add(
     types = ("int8",) * (table is not None) + ("int16",) * (short is not None) + ("float32",)
 
     def check(node: Node, graph: Graph) -> list[str]:
-        refusals = one_type(node, graph, [0], 1, types) or same_shape(node, graph)
+        bare = short is not None and short.bare
+        refusals = one_type(node, graph, [0], 1, types, bare) or same_shape(node, graph)
         x, y = operand(node, graph, 0), graph.outs(node)[0]
         if refusals or x.dtype == np.float32:
             return refusals
