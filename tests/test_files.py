@@ -79,6 +79,43 @@ def test_many_write_one_folder_at_a_time(tmp_path: Path) -> None:
     assert not failures and names(tmp_path) == ["build"] and names(tmp_path / "build") == ["mark"]
 
 
+@pytest.mark.parametrize("moment", ["rename", "listdir", "emptied"])
+def test_another_process_takes_the_folder_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Between a look at the folder, or a refused rename over it, and what follows from that."""
+    folder, others = tmp_path / "build", tmp_path / "others"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "mark").touch()
+    rename, listdir = Path.rename, os.listdir
+
+    def take() -> None:
+        if not others.exists():
+            rename(folder, others)
+
+    def renamed(path: Path, target: Path) -> Path:
+        try:
+            return rename(path, target)
+        finally:
+            take()
+
+    def listed(path: Path) -> list[str]:
+        if moment == "listdir" or others.exists():
+            take()
+            return listdir(path)
+        take()
+        (others / "mark").unlink()
+        return listdir(others)
+
+    if moment == "rename":
+        monkeypatch.setattr(Path, "rename", renamed)
+    else:
+        monkeypatch.setattr(os, "listdir", listed)
+    with files.whole_folder(folder, "mark") as work:
+        (work / "mark").write_text("new")
+    assert (folder / "mark").read_text() == "new" and names(tmp_path) == ["build", "others"]
+
+
 def test_results_of_the_same_second_do_not_mix(tmp_path: Path) -> None:
     found = [files.new_folder(tmp_path / "results", "net-20260101-000000") for _ in range(3)]
     assert len(set(found)) == 3 and all(f.is_dir() for f in found)

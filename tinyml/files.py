@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -54,10 +55,26 @@ def check_replaceable(folder: Path, mark: str | None) -> None:
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder} is no folder", hint="name a new folder")
-    old = mark is not None and (folder / mark).is_file()
-    if folder.is_dir() and any(folder.iterdir()) and not old:
+    names = _names(folder)
+    if names and mark not in names:
         why = f" and has no {mark}: it may hold what is not to be deleted" if mark else ""
         raise InputError(f"{folder} is not empty{why}", hint="name a new folder")
+
+
+def _names(folder: Path) -> set[str]:
+    """What is in `folder`, nothing if it is not there.
+
+    Read again where another process puts its own in place meanwhile: the old one, on its way out,
+    may already be without its mark.
+    """
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            before = folder.stat()
+            names = set(os.listdir(folder))
+            after = folder.stat()
+            if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
+                return names
+    return set()
 
 
 @contextmanager
@@ -110,8 +127,8 @@ def _replace(work: Path, folder: Path, mark: str | None) -> None:
             try:
                 work.rename(folder)  # over an empty one too
                 return
-            except OSError:
-                if not folder.is_dir():
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
             check_replaceable(folder, mark)
             with suppress(FileNotFoundError):  # another process was faster
