@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_many_write_one_folder_at_a_time(tmp_path: Path) -> None:
     assert not failures and names(tmp_path) == ["build"] and names(tmp_path / "build") == ["mark"]
 
 
-@pytest.mark.parametrize("moment", ["rename", "listdir", "emptied"])
+@pytest.mark.parametrize("moment", ["rename", "listed", "emptied"])
 def test_another_process_takes_the_folder_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -87,7 +88,7 @@ def test_another_process_takes_the_folder_away(
     folder, others = tmp_path / "build", tmp_path / "others"
     (folder / "sub").mkdir(parents=True)
     (folder / "mark").touch()
-    rename, listdir = Path.rename, os.listdir
+    rename, iterdir = Path.rename, Path.iterdir
 
     def take() -> None:
         if not others.exists():
@@ -99,18 +100,18 @@ def test_another_process_takes_the_folder_away(
         finally:
             take()
 
-    def listed(path: Path) -> list[str]:
-        if moment == "listdir" or others.exists():
+    def listed(path: Path) -> Iterator[Path]:
+        if moment == "listed" or others.exists():
             take()
-            return listdir(path)
+            return iterdir(path)
         take()
         (others / "mark").unlink()
-        return listdir(others)
+        return iterdir(others)
 
     if moment == "rename":
         monkeypatch.setattr(Path, "rename", renamed)
     else:
-        monkeypatch.setattr(os, "listdir", listed)
+        monkeypatch.setattr(Path, "iterdir", listed)
     with files.whole_folder(folder, "mark") as work:
         (work / "mark").write_text("new")
     assert (folder / "mark").read_text() == "new" and names(tmp_path) == ["build", "others"]

@@ -70,7 +70,7 @@ def _names(folder: Path) -> set[str]:
     while folder.exists():
         with suppress(FileNotFoundError):
             before = folder.stat()
-            names = set(os.listdir(folder))
+            names = {path.name for path in folder.iterdir()}
             after = folder.stat()
             if (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns):
                 return names
