@@ -39,6 +39,18 @@ static inline int32_t tm_odd_bytes(int32_t add, int32_t bytes)
     return r;
 }
 
+/* Adds `taps` times four bytes, `step` apart, to the halves of `even` and `odd`. Up to 256 taps fit. */
+TM_KERNEL void tm_sum_fours(int32_t *even, int32_t *odd, const int8_t *at, int32_t step,
+                            int32_t taps)
+{
+    TM_UNROLL_4
+    for (int32_t k = 0; k < taps; k++, at += step) {
+        const int32_t four = tm_load4(at);
+        *even = tm_even_bytes(*even, four);
+        *odd = tm_odd_bytes(*odd, four);
+    }
+}
+
 /* Both halves of a word, doubled. */
 static inline int32_t tm_twice_halves(int32_t halves)
 {

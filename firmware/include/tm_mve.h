@@ -77,6 +77,16 @@ TM_KERNEL void tm_mve_fill(void *to, int32_t value, int32_t bytes)
                      : "q0", "lr", "memory");
 }
 
+/* Adds `taps` times eight bytes, `step` apart, to `sum`; those of lanes in `some` where not `all` are
+ * wanted. Up to 256 taps fit. */
+TM_KERNEL int16x8_t tm_mve_sum_eights(int16x8_t sum, const int8_t *at, int32_t step, int32_t taps,
+                                      int32_t all, mve_pred16_t some)
+{
+    for (int32_t k = 0; k < taps; k++, at += step)
+        sum = vaddq_s16(sum, all ? vldrbq_s16(at) : vldrbq_z_s16(at, some));
+    return sum;
+}
+
 /* One block of taps for two channels and one to three pixels. */
 #define TM_MVE_DOT_1(multiply, at) \
     "vldrb.8 %q[t0], [%[w]], #16\n" \

@@ -40,11 +40,7 @@ TM_DRIVER void average_pool2d_s8__dsp(const struct average_pool2d_s8__dsp *p, in
                 for (int32_t ky = ky0; ky < ky1; ky++) {
                     const int8_t *at = tm_in_row(in, iy + ky);
                     at += (ix + kx0) * p->in_c + c;
-                    for (int32_t kx = kx0; kx < kx1; kx++, at += p->in_c) {
-                        const int32_t four = tm_load4(at);
-                        even = tm_even_bytes(even, four);
-                        odd = tm_odd_bytes(odd, four);
-                    }
+                    tm_sum_fours(&even, &odd, at, p->in_c, kx1 - kx0);
                 }
                 const int32_t sums[4] = {(int16_t)even, (int16_t)odd, even >> 16, odd >> 16};
                 const int32_t stored = p->out_c % 4 ? tm_min(4, p->out_c - c) : 4;

@@ -39,9 +39,7 @@ TM_DRIVER void average_pool2d_s8__mve(const struct average_pool2d_s8__mve *p, in
                 for (int32_t ky = ky0; ky < ky1; ky++) {
                     const int8_t *at = tm_in_row(in, iy + ky);
                     at += (ix + kx0) * p->in_c + c;
-                    for (int32_t kx = kx0; kx < kx1; kx++, at += p->in_c)
-                        sum = vaddq_s16(sum, p->out_c % 8 ? vldrbq_z_s16(at, some)
-                                                          : vldrbq_s16(at));
+                    sum = tm_mve_sum_eights(sum, at, p->in_c, kx1 - kx0, p->out_c % 8 == 0, some);
                 }
                 int16_t sums[8];
                 vst1q_s16(sums, sum);

@@ -44,3 +44,23 @@ def _kinds(
         factor *= (np.prod(shape) / max(np.prod(out), 1)) ** 0.5
     y = {"scale": scale * float(factor), "zero_point": pick.zero_point()}
     return ({"dtype": "int16", **x}, {"dtype": "int16", **y}) if kind == "int16" else (x, y)
+
+
+def many_taps(name: str, factor: float) -> list[bytes]:
+    """More taps than 16 bits hold a sum of; channels that fill no vector; scales up and down."""
+    return [
+        _reduced(name, [1, 20, 17, 11], [1, 2], -128, 0.02 * factor),
+        _reduced(name, [2, 16, 16, 8], [1, 2], 127, 0.9 * factor),
+        _reduced(name, [2, 3, 257, 6], [2], 3, 0.3 * factor),
+        _reduced(name, [3, 5, 2, 13], [0], -7, 6.0 * factor),
+        _reduced(name, [2, 3, 2, 9], [2], 1, 0.02),
+    ]
+
+
+def _reduced(name: str, shape: list[int], axes: list[int], zero_point: int, factor: float) -> bytes:
+    """The output's scale is the input's times `factor`."""
+    m = ModelFile()
+    x = m.input(shape, scale=0.1, zero_point=zero_point)
+    y = m.output(np.delete(shape, axes).tolist(), scale=0.1 * factor, zero_point=5)
+    m.op(name, [x, m.constant(np.array(axes, np.int32))], [y], "ReducerOptions")
+    return m.finish()

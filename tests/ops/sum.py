@@ -13,3 +13,7 @@ def case(pick: Pick) -> bytes:
 
 def int16_case(pick: Pick) -> bytes:
     return _reduce.case(pick, "SUM", "int16")
+
+
+def seldom_drawn() -> list[bytes]:
+    return _reduce.many_taps("SUM", 30)

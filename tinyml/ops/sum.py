@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..quant import multiplier_shift
-from . import Call, Kernel, Op, _reduce, operand, register
+from . import Call, Op, _means, _reduce, operand, register
 
 
 def lower(node: Node, graph: Graph) -> Call:
@@ -34,7 +34,7 @@ register(
     Op(
         "SUM",
         _reduce.check_sum,
-        (Kernel("mean_s8 / mean_s16 / mean_f32", lower),),
+        _means.kernels(lower),
         options=27,
         resolver="AddSum",
         doc="int8, int16 or float32; any constant axes",
