@@ -63,6 +63,8 @@ def test_a_sample_of_every_operator_is_clean_under_sanitizers(tmp_path: Path) ->
 def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
     """For speed, and where that leaves some variants unused, also without that goal."""
     blobs = sample(op, VARIANT_CASES) + getattr(cases(op), "seldom_drawn", list)()
+    if any("_s16" in name for name in variants(op, board)):
+        blobs += [cases(op).int16_case(Seeded(seed)) for seed in range(100, 100 + VARIANT_CASES)]
     simpler = CORES[: CORES.index(board)]  # where better variants do not stand in front
     missing = variants(op, board) - set().union(*(variants(op, b) for b in simpler))
     for goal in ("speed", ""):

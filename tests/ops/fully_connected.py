@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.modelfile import ACTIVATIONS, TYPES, ModelFile
 from tests.pick import Pick
 
@@ -41,3 +43,24 @@ def int4_per_channel_cases(pick: Pick, again: Pick) -> tuple[bytes, bytes]:
 
 def int16_case(pick: Pick) -> bytes:
     return case(pick, "int16 or int32")
+
+
+def long_int16(inputs: int = 2_101) -> bytes:
+    """int16 with sums beyond 32 bits: of inputs that are large and have one sign."""
+    rng = np.random.default_rng(inputs)
+    m = ModelFile()
+    x = m.input((2, inputs), dtype="int16", scale=1.0)
+    floor = m.constant(rng.integers(20_000, 32_767, inputs).astype(np.int16), scale=1.0)
+    large = m.tensor((2, inputs), dtype="int16", scale=1.0)
+    m.op("MAXIMUM", [x, floor], [large], "MaximumMinimumOptions")
+    data = rng.integers(-127, 128, (5, inputs)).astype(np.int8)
+    data[:2], data[2], data[3] = 127, 0, -127
+    w = m.constant(data, scale=1.0)
+    y = m.output((2, 5), dtype="int16", scale=300_000.0)
+    m.op("FULLY_CONNECTED", [large, w], [y], "FullyConnectedOptions")
+    return m.finish()
+
+
+def seldom_drawn() -> list[bytes]:
+    """What a kernel adds up in several parts."""
+    return [long_int16()]

@@ -11,20 +11,24 @@ from . import OPS, Call, Kernel, _rescaling
 from ._variant import Lower, variant
 
 ISA = frozenset({"dsp"})
-_COLUMN_BYTES = 3072  # of scratch, unless four pixels need more
+COLUMN_BYTES = 3072  # of scratch, unless four pixels need more
 _MOST = (1 << 15) - 1  # of sizes in parameters of 16 bits
 _SMALL_DENSE = 4096  # weights
 
 
 def packing_refusal(weights: Array) -> str | None:
     """Whether channels (rows) can be packed in pairs: see tm_dsp.h."""
-    even, odd = _pairs(weights)
-    packed = 256 * odd + even
-    if packed.min() < -32768:
-        return "a weight of -128 beside a negative one"
-    if np.abs(odd).sum(axis=1).max() * 128 >= 1 << 23:
+    _, odd = _pairs(weights)
+    refusal = halfword_refusal(weights)
+    if refusal is None and np.abs(odd).sum(axis=1).max() * 128 >= 1 << 23:
         return "more taps than 32 bits hold in a packed pair"
-    return None
+    return refusal
+
+
+def halfword_refusal(weights: Array) -> str | None:
+    """Whether two weights, of channels (rows) beside each other, fit 16 bits as 256 * b + a."""
+    even, odd = _pairs(weights)
+    return "a weight of -128 beside a negative one" if (256 * odd + even).min() < -32768 else None
 
 
 def _pairs(weights: Array) -> tuple[Array, Array]:
@@ -100,7 +104,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
     taps = np.pad(taps, ((0, 0), (0, -taps.shape[1] % 4)))
     words = taps.shape[1] // 2
     pixels = int(scalar.params["out_w"]) * scalar.rows
-    chunk = min(max(_COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
+    chunk = min(max(COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
     keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
     keep += ["in_zero", "act_min", "act_max"]
     return replace(

@@ -55,6 +55,7 @@ ORDERS: Mapping[str, Callable[[Params], Order | None]] = {
     "add_s8__mve": _value_by_value,
     "add_s8__thumb2": _value_by_value,
     "add_s8_tables": _value_by_value,
+    "conv2d_s16__dsp": _columns,
     "conv2d_s8__dsp": _columns,
     "conv2d_s8__mve": _rows_of_columns,
     "conv2d_s8__thumb": _columns,

@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _dsp_int16,
     _int4,
     _int16,
     _kronecker,
@@ -141,6 +142,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            _dsp_int16.conv_kernel(lower),
             _int16.kernel("conv2d_s16", lower),
             _int4.conv_kernel(lower),
             *_mve.conv_kernels(lower),

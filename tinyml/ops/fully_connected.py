@@ -15,6 +15,7 @@ from . import (
     Op,
     _blocked,
     _dsp,
+    _dsp_int16,
     _int4,
     _int16,
     _mve,
@@ -128,6 +129,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _dsp_int16.dense_kernel(lower),
             _int16.kernel("fully_connected_s16", lower),
             _int4.dense_kernel(lower),
             _mve.dense_kernel(lower),

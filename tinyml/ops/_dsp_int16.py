@@ -1,0 +1,160 @@
+"""int16 layers for cores with the DSP extension: weights and constants (tm_dsp16.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..graph import Array, Tensor
+from . import Call, Kernel, _int16
+from ._dsp import COLUMN_BYTES, ISA, conv_refusal, halfword_refusal, halves, size_refusal
+from ._variant import Lower, variant
+
+_RAISE = 17  # bits that a multiplier of 15 is raised by, and lowered by its shift
+_SUMS = 1 << 31  # sums of 32 bits are below it, and not below its negative
+
+
+def _channels(weights: Array) -> Array:
+    """Rows of weights, int64 (channels, taps)."""
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
+def _sum_range(scalar: Call, weights: Array) -> tuple[Array, Array]:
+    """The least and the largest bias plus sum of products of each channel (row), int64."""
+    wide, bias = _channels(weights), scalar.constants["bias"]
+    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
+    low = bias - 32768 * positive - 32767 * negative
+    return low, np.asarray(bias + 32767 * positive + 32768 * negative)
+
+
+def _single_multipliers(scalar: Call, weights: Array) -> Array | str:
+    """What SMMULR takes to rescale the sums of each channel (row), int32; or why it cannot."""
+    if not scalar.params["wide"]:
+        return "sums of 32 bits that may wrap"
+    low, high = _sum_range(scalar, weights)
+    if (low < -_SUMS).any() or (high >= _SUMS).any():
+        return "sums beyond 32 bits"
+    multiplier, shift = (scalar.constants[k].astype(np.int64) for k in ("multiplier", "shift"))
+    most = np.maximum(-low, high) * multiplier  # below half of the last place of a result: zero
+    multiplier = np.where(most < np.int64(1) << np.clip(14 - shift, 0, 62), 0, multiplier)
+    if ((shift > -1) | (shift < -_RAISE))[multiplier != 0].any():
+        return f"a scale outside 2**-{_RAISE + 1} to 1/2"
+    raised = multiplier << np.clip(_RAISE + shift, 0, _RAISE)
+    return np.asarray(raised.astype(np.int32))
+
+
+def _bytes_of_pairs(taps: Array) -> Array:
+    """(channels, taps) of int8 as words of two taps of two channels, int32 (pairs, taps / 2)."""
+    even = np.pad(taps, ((0, len(taps) % 2), (0, taps.shape[1] % 2)))
+    taps_of_two = even.reshape(len(even) // 2, 2, -1).swapaxes(1, 2)
+    found = np.ascontiguousarray(taps_of_two).reshape(len(even) // 2, -1).view("<i4")
+    return np.asarray(found.astype(np.int32))
+
+
+def _conv_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    refusal = conv_refusal(scalar) or size_refusal(scalar, weights)
+    found = _single_multipliers(scalar, weights.data)
+    return refusal or (found if isinstance(found, str) else None)
+
+
+def _conv_call(scalar: Call, weights: Tensor) -> Call:
+    """conv2d_s16__dsp in place of conv2d_s16."""
+    assert weights.data is not None
+    out_c, _, ker_w, in_c = weights.shape
+    packed = _bytes_of_pairs(weights.data.reshape(out_c, -1))
+    words = packed.shape[1]
+    table = np.zeros((2, 2 * len(packed)), np.int32)  # biases, multipliers
+    table[:, :out_c] = scalar.constants["bias"], _single_multipliers(scalar, weights.data)
+    pixels = int(scalar.params["out_w"]) * scalar.rows
+    chunk = min(max(COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
+    keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
+    return replace(
+        scalar,
+        kernel="conv2d_s16__dsp",
+        params={
+            **{k: scalar.params[k] for k in (*keep, "act_min", "act_max")},
+            "run": ker_w * in_c,
+            "words": words,
+            "chunk": chunk,
+        },
+        constants={
+            "weights": packed,
+            "pairs": np.ascontiguousarray(table.reshape(2, -1, 2).swapaxes(0, 1)),
+        },
+        scratch=chunk * words * 4 + words * 4,
+    )
+
+
+def _dense_part(taps: Array) -> int:
+    """For how many steps of four inputs 32 bits are enough for the even channels' sums."""
+    even = np.abs(_channels(taps)[0::2])
+    steps = even.reshape(len(even), -1, 4).sum(axis=2)
+    part = int(steps.shape[1])
+    while np.add.reduceat(steps, range(0, steps.shape[1], part), axis=1).max() * 32768 >= _SUMS:
+        part = -(-part // 2)
+    return part
+
+
+def _dense_taps(weights: Array) -> Array:
+    """(outputs, inputs), filled up with zeros to multiples of four."""
+    return np.pad(weights, ((0, -weights.shape[0] % 4), (0, -weights.shape[1] % 4)))
+
+
+def _dense_fits(scalar: Call, weights: Tensor) -> str | None:
+    assert weights.data is not None
+    return halfword_refusal(weights.data)
+
+
+def _dense_call(scalar: Call, weights: Tensor) -> Call:
+    """fully_connected_s16__dsp in place of fully_connected_s16."""
+    assert weights.data is not None
+    taps = _dense_taps(weights.data)
+    fours = _channels(taps).reshape(len(taps) // 4, 2, 2, -1, 2, 2)
+    halfwords = 256 * fours[:, :, 1] + fours[:, :, 0]  # (groups, pairs, steps, 2, 2)
+    words = halves(halfwords[..., 0], halfwords[..., 1]).transpose(0, 2, 3, 1)
+    idle = len(taps) - len(weights.data)
+    single = _single_multipliers(scalar, weights.data)
+    once = not isinstance(single, str)
+    return replace(
+        scalar,
+        kernel="fully_connected_s16__dsp",
+        params={
+            **scalar.params,
+            "steps": words.shape[1],
+            "part": _dense_part(taps),
+            "once": int(once),
+        },
+        constants={
+            "weights": np.ascontiguousarray(words),
+            "bias": np.pad(scalar.constants["bias"], (0, idle)),
+            "multiplier": np.asarray(single if once else scalar.constants["multiplier"]),
+            "shift": scalar.constants["shift"],
+        },
+        scratch=8 * words.shape[1],
+    )
+
+
+def _kernel(
+    name: str,
+    scalar: str,
+    lower: Lower,
+    fits: Callable[[Call, Tensor], str | None],
+    call: Callable[[Call, Tensor], Call],
+) -> Kernel:
+    """A kernel in place of the int16 one called `scalar`; `lower` is for its int8 form."""
+    return replace(
+        variant(name, _int16.kernel(scalar, lower).lower, fits, call, ISA), dtype="int16"
+    )
+
+
+def conv_kernel(lower: Lower) -> Kernel:
+    return _kernel("conv2d_s16__dsp", "conv2d_s16", lower, _conv_fits, _conv_call)
+
+
+def dense_kernel(lower: Lower) -> Kernel:
+    return _kernel(
+        "fully_connected_s16__dsp", "fully_connected_s16", lower, _dense_fits, _dense_call
+    )
