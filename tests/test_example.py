@@ -176,7 +176,7 @@ def test_an_exported_example_runs_with_make(tmp_path: Path) -> None:
 def test_an_export_is_planned_as_a_build(level: str, tmp_path: Path) -> None:
     blob = networks.chain(Seeded(3))
     model = flow.Model("net", blob, tflite.parse(blob))
-    for name in (None, "stm32"):
+    for name in (None, "stm32", "mps2_an500"):
         board = load_board(name) if name else None
         done = export.export(
             model,
@@ -192,6 +192,7 @@ def test_an_export_is_planned_as_a_build(level: str, tmp_path: Path) -> None:
         for file in ("model.mk", "model.cmake"):
             text = (done.folder / file).read_text()
             assert ("TM_COMPACT" in text) == (level != "speed")
+            assert ("TM_DUAL_ISSUE" in text) == (name == "mps2_an500")  # Cortex-M7
 
 
 CONSUMER = """\

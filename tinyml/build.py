@@ -166,7 +166,8 @@ def _stage(sources: Sources, board: Board, *, small: bool) -> Sources:
     if not board.host:
         _write(folder / "link.ld", linker_script(board))
     includes = tuple(dict.fromkeys((".", "include", *sources.includes)))
-    return Sources(folder, (*sources.files, *port), includes, sources.defines)
+    defines = {**sources.defines, **dict.fromkeys(board.core.defines, "1")}
+    return Sources(folder, (*sources.files, *port), includes, defines)
 
 
 def _copy(source: Path, target: Path) -> None:

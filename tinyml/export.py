@@ -72,7 +72,9 @@ def export(
             firmware=False,
             name="example.c",
         )
-        defines = () if engine == "tflm" or optimize == "speed" else ("TM_COMPACT",)
+        defines = board.core.defines if board and engine != "tflm" else ()
+        if engine != "tflm" and optimize != "speed":
+            defines += ("TM_COMPACT",)
         _fragments(model, work, prefix, sources, includes, engine, defines)
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     return Exported(folder, tuple(files), plan)

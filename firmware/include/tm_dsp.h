@@ -109,13 +109,63 @@ static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int
 
 /* Two output channels of `groups` times four pixels. `columns` has, for each two taps, one word of
  * each of four pixels, group behind group; `weights` one word. Results go to out[0], out[1] and on
- * by `step` for each pixel. 13 instructions, 16 cycles by Cortex-M4 rules, for 16 products: a
- * third load behind two others costs one cycle, LDRD always three. A round of eight such steps
- * fills the L4R5's instruction cache; rounds of two take 312 bytes less and 15 % more instructions. */
+ * by `step` for each pixel. A round of eight steps fills the L4R5's instruction cache; rounds of two
+ * take 312 bytes less and 15 % more instructions. */
 #ifdef __OPTIMIZE_SIZE__
 #define TM_ROUND_BITS "1"
 #else
 #define TM_ROUND_BITS "3"
+#endif
+
+/* A round of steps of 16 products, up to the flags that end the loop; what it needs of a step before
+ * is loaded AHEAD. Cortex-M4: 13 instructions and 16 cycles a step; a third load behind two others
+ * costs one cycle, LDRD always three. Cortex-M7, where LDRD goes alone and a value is used two cycles
+ * after its load: 14 instructions, 8.2 cycles instead of 12.1, by LLVM's scheduling model, not
+ * measured (docs/ESTIMATES.md). */
+#ifdef TM_DUAL_ISSUE
+#define TM_DOT_STEP_BYTES "56"
+#define TM_DOT_AHEAD                                                                               \
+    "ldr    r10, [r1], #4\n\t"                                                                     \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "ldr    lr, [r0], #4\n\t"
+#define TM_DOT_STEP(load_r12, load_r10, load_lr)                                                   \
+    "sxtb16 r11, r10\n\t"                                                                          \
+    "smlad  r3, r10, r12, r3\n\t"                                                                  \
+    "smlad  r2, r11, r12, r2\n\t"                                                                  \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "smlad  r5, r10, lr, r5\n\t"                                                                   \
+    "smlad  r4, r11, lr, r4\n\t"                                                                   \
+    "ldr    lr, [r0], #4\n\t"                                                                      \
+    "smlad  r7, r10, r12, r7\n\t"                                                                  \
+    "smlad  r6, r11, r12, r6\n\t" load_r12                                                         \
+    "smlad  r9, r10, lr, r9\n\t" load_r10                                                          \
+    "smlad  r8, r11, lr, r8\n\t" load_lr
+#define TM_DOT_ROUND                                                                               \
+    ".rept (1 << " TM_ROUND_BITS ") - 1\n\t"                                                       \
+    TM_DOT_STEP("ldr    r12, [r0], #4\n\t", "ldr    r10, [r1], #4\n\t", "ldr    lr, [r0], #4\n\t") \
+    ".endr\n\t"                                                                                    \
+    TM_DOT_STEP("ldr    r12, [sp]\n\t", "cmp    r1, r12\n\t", "")
+#else
+#define TM_DOT_STEP_BYTES "52"
+#define TM_DOT_AHEAD
+#define TM_DOT_ROUND                                                                               \
+    ".rept 1 << " TM_ROUND_BITS "\n\t"                                                             \
+    "ldr    r10, [r1], #4\n\t"                                                                     \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "ldr    lr, [r0], #4\n\t"                                                                      \
+    "sxtb16 r11, r10\n\t"                                                                          \
+    "smlad  r3, r10, r12, r3\n\t"                                                                  \
+    "smlad  r2, r11, r12, r2\n\t"                                                                  \
+    "smlad  r5, r10, lr, r5\n\t"                                                                   \
+    "smlad  r4, r11, lr, r4\n\t"                                                                   \
+    "ldrd   r12, lr, [r0], #8\n\t"                                                                 \
+    "smlad  r7, r10, r12, r7\n\t"                                                                  \
+    "smlad  r6, r11, r12, r6\n\t"                                                                  \
+    "smlad  r9, r10, lr, r9\n\t"                                                                   \
+    "smlad  r8, r11, lr, r8\n\t"                                                                   \
+    ".endr\n\t"                                                                                    \
+    "ldr    r12, [sp]\n\t"                                                                         \
+    "cmp    r1, r12\n\t"
 #endif
 #define TM_DOT_4X2(MULTIPLY)                                                                       \
     "push   {r1-r11, lr}\n\t" /* sp + 0: weights, 4: pair, 8: out */                               \
@@ -133,9 +183,9 @@ static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int
     "str    lr, [sp]\n\t"                                                                          \
     "rsb    r12, r12, #0\n\t" /* the first round enters in the middle */                           \
     "and    r12, r12, #(1 << " TM_ROUND_BITS ") - 1\n\t"                                           \
-    "mov    lr, #52\n\t" /* bytes of one step */                                                   \
+    "mov    lr, #" TM_DOT_STEP_BYTES "\n\t"                                                        \
     "mul    r12, r12, lr\n\t"                                                                      \
-    "adr    lr, 1f\n\t"                                                                            \
+    "adr    lr, 3f\n\t"                                                                            \
     "add    lr, lr, r12\n\t"                                                                       \
     "add    lr, lr, #1\n\t" /* Thumb */                                                            \
     "str    lr, [sp, #8]\n"                                                                        \
@@ -148,27 +198,11 @@ static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int
     "mov    r6, r2\n\t"                                                                            \
     "mov    r7, r2\n\t"                                                                            \
     "mov    r8, r2\n\t"                                                                            \
-    "mov    r9, r2\n\t"                                                                            \
+    "mov    r9, r2\n\t" TM_DOT_AHEAD                                                               \
     "ldr    pc, [sp, #8]\n\t"                                                                      \
     ".p2align 2\n"                                                                                 \
-    "1:\n\t"                                                                                       \
-    ".rept 1 << " TM_ROUND_BITS "\n\t"                                                             \
-    "ldr    r10, [r1], #4\n\t"                                                                     \
-    "ldr    r12, [r0], #4\n\t"                                                                     \
-    "ldr    lr, [r0], #4\n\t"                                                                      \
-    "sxtb16 r11, r10\n\t"                                                                          \
-    "smlad  r3, r10, r12, r3\n\t"                                                                  \
-    "smlad  r2, r11, r12, r2\n\t"                                                                  \
-    "smlad  r5, r10, lr, r5\n\t"                                                                   \
-    "smlad  r4, r11, lr, r4\n\t"                                                                   \
-    "ldrd   r12, lr, [r0], #8\n\t"                                                                 \
-    "smlad  r7, r10, r12, r7\n\t"                                                                  \
-    "smlad  r6, r11, r12, r6\n\t"                                                                  \
-    "smlad  r9, r10, lr, r9\n\t"                                                                   \
-    "smlad  r8, r11, lr, r8\n\t"                                                                   \
-    ".endr\n\t"                                                                                    \
-    "ldr    r12, [sp]\n\t"                                                                         \
-    "cmp    r1, r12\n\t"                                                                           \
+    "1:\n\t" TM_DOT_AHEAD                                                                          \
+    "3:\n\t" TM_DOT_ROUND                                                                          \
     "bne.w  1b\n\t"                                                                                \
     "ldr    r1, [sp, #TM_PAIR_AT]\n\t"                                                             \
     "sub    r3, r3, r2\n\t"                                                                        \
@@ -262,31 +296,58 @@ static inline void tm_dot_pixels(const int32_t *columns, int32_t pixels, const i
     }
 }
 
+/* A round of two steps of 16 products, which leaves its number in r12. Cortex-M4: 13 instructions
+ * and 16 cycles a step. Cortex-M7, for the reasons of tm_dot_4x2: 14 instructions, 9.5 cycles instead
+ * of 13, the loop included, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
+#ifdef TM_DUAL_ISSUE
+#define TM_WINOGRAD_STEP(load_r12, load_r10, load_r11)                                             \
+    "smlad  r2, r10, r12, r2\n\t"                                                                  \
+    "ldr    lr, [r0], #4\n\t"                                                                      \
+    "smlad  r3, r11, r12, r3\n\t"                                                                  \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "smlad  r4, r10, lr, r4\n\t"                                                                   \
+    "smlad  r5, r11, lr, r5\n\t"                                                                   \
+    "ldr    lr, [r0], #4\n\t"                                                                      \
+    "smlad  r6, r10, r12, r6\n\t"                                                                  \
+    "smlad  r7, r11, r12, r7\n\t" load_r12                                                         \
+    "smlad  r8, r10, lr, r8\n\t" load_r10                                                          \
+    "smlad  r9, r11, lr, r9\n\t" load_r11
+#define TM_WINOGRAD_ROUND                                                                          \
+    "ldr    r10, [r1], #4\n\t"                                                                     \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "ldr    r11, [r1], #4\n\t"                                                                     \
+    TM_WINOGRAD_STEP("ldr    r12, [r0], #4\n\t", "ldr    r10, [r1], #4\n\t",                       \
+                     "ldr    r11, [r1], #4\n\t")                                                   \
+    TM_WINOGRAD_STEP("ldr    r12, [sp]\n\t", "", "")
+#else
+#define TM_WINOGRAD_ROUND                                                                          \
+    ".rept 2\n\t"                                                                                  \
+    "ldr    r10, [r1], #4\n\t"                                                                     \
+    "ldr    r11, [r1], #4\n\t"                                                                     \
+    "ldr    r12, [r0], #4\n\t"                                                                     \
+    "ldr    lr, [r0], #4\n\t"                                                                      \
+    "smlad  r2, r10, r12, r2\n\t"                                                                  \
+    "smlad  r3, r11, r12, r3\n\t"                                                                  \
+    "smlad  r4, r10, lr, r4\n\t"                                                                   \
+    "smlad  r5, r11, lr, r5\n\t"                                                                   \
+    "ldrd   r12, lr, [r0], #8\n\t"                                                                 \
+    "smlad  r6, r10, r12, r6\n\t"                                                                  \
+    "smlad  r7, r11, r12, r7\n\t"                                                                  \
+    "smlad  r8, r10, lr, r8\n\t"                                                                   \
+    "smlad  r9, r11, lr, r9\n\t"                                                                   \
+    ".endr\n\t"                                                                                    \
+    "ldr    r12, [sp]\n\t"
+#endif
+
 /* Two output channels of four tiles at the 16 positions of a Winograd transform. `tiles` has, for
  * each position and each two channels, one word of each tile; `weights` one word of each output
- * channel. `sums` gets [position][tile][2] int32. 13 instructions, 16 cycles by Cortex-M4 rules,
- * for 16 products. */
+ * channel. `sums` gets [position][tile][2] int32. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 __attribute__((naked, noipa, unused)) static void
 tm_winograd_4x2(const int32_t *tiles, const int32_t *weights, int32_t *sums, int32_t words)
 {
     __asm__ volatile(
-        ".macro TM_STEP_WINOGRAD\n\t"
-        "ldr    r10, [r1], #4\n\t"
-        "ldr    r11, [r1], #4\n\t"
-        "ldr    r12, [r0], #4\n\t"
-        "ldr    lr, [r0], #4\n\t"
-        "smlad  r2, r10, r12, r2\n\t"
-        "smlad  r3, r11, r12, r3\n\t"
-        "smlad  r4, r10, lr, r4\n\t"
-        "smlad  r5, r11, lr, r5\n\t"
-        "ldrd   r12, lr, [r0], #8\n\t"
-        "smlad  r6, r10, r12, r6\n\t"
-        "smlad  r7, r11, r12, r7\n\t"
-        "smlad  r8, r10, lr, r8\n\t"
-        "smlad  r9, r11, lr, r9\n\t"
-        ".endm\n\t"
         "push   {r2-r11, lr}\n\t" /* sp + 0: sums, 4: words */
         "mov    r12, #16\n\t"
         "sub    sp, sp, #12\n\t" /* sp + 0: rounds left, 4: positions left; 12: sums */
@@ -304,12 +365,9 @@ tm_winograd_4x2(const int32_t *tiles, const int32_t *weights, int32_t *sums, int
         "lsr    r12, r12, #1\n" /* words come in twos */
         "1:\n\t"
         "str    r12, [sp]\n\t"
-        "TM_STEP_WINOGRAD\n\t"
-        "TM_STEP_WINOGRAD\n\t"
-        "ldr    r12, [sp]\n\t"
+        TM_WINOGRAD_ROUND
         "subs   r12, r12, #1\n\t"
         "bne    1b\n\t"
-        ".purgem TM_STEP_WINOGRAD\n\t"
         "ldrd   r11, r12, [sp, #4]\n\t"
         "ldr    r10, [sp, #12]\n\t"
         "stmia  r10!, {r2-r9}\n\t"

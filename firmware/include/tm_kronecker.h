@@ -47,15 +47,51 @@
     "pkhtb  " x ", " other ", " x ", asr #16\n\t"                                                  \
     "usat16 " x ", #8, " x "\n\t"
 
+/* A round of 12 taps, of 8 instructions each for 12 products, up to the flags that end the loop;
+ * what it needs of a tap before is loaded AHEAD. Cortex-M4 wants loads side by side, for 9 cycles a
+ * tap. Cortex-M7 wants one beside each product, and used no earlier than two cycles later: 4.2
+ * cycles a tap instead of 6.1, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
+#ifdef TM_DUAL_ISSUE
+#define TM_KRONECKER_AHEAD                                                                         \
+    "ldr    r10, [r0], #4\n\t"                                                                     \
+    "ldr    r12, [r1], #4\n\t"                                                                     \
+    "ldr    r11, [r0], #4\n\t"
+#define TM_KRONECKER_TAP(load_r12, load_r10, load_r11)                                             \
+    "smlal  r2, r3, r10, r12\n\t"                                                                  \
+    "ldr    lr, [r1], #4\n\t"                                                                      \
+    "smlal  r4, r5, r11, r12\n\t" load_r12                                                         \
+    "smlal  r6, r7, r10, lr\n\t" load_r10                                                          \
+    "smlal  r8, r9, r11, lr\n\t" load_r11
+#define TM_KRONECKER_ROUND                                                                         \
+    ".rept 11\n\t"                                                                                 \
+    TM_KRONECKER_TAP("ldr    r12, [r1], #4\n\t", "ldr    r10, [r0], #4\n\t",                       \
+                     "ldr    r11, [r0], #4\n\t")                                                   \
+    ".endr\n\t"                                                                                    \
+    TM_KRONECKER_TAP("ldr    r12, [sp]\n\t", "cmp    r1, r12\n\t", "")
+#else
+#define TM_KRONECKER_AHEAD
+#define TM_KRONECKER_ROUND                                                                         \
+    ".rept 12\n\t"                                                                                 \
+    "ldr    r10, [r0], #4\n\t"                                                                     \
+    "ldr    r12, [r1], #4\n\t"                                                                     \
+    "ldr    r11, [r0], #4\n\t"                                                                     \
+    "ldr    lr, [r1], #4\n\t"                                                                      \
+    "smlal  r2, r3, r10, r12\n\t"                                                                  \
+    "smlal  r4, r5, r11, r12\n\t"                                                                  \
+    "smlal  r6, r7, r10, lr\n\t"                                                                   \
+    "smlal  r8, r9, r11, lr\n\t"                                                                   \
+    ".endr\n\t"                                                                                    \
+    "ldr    r12, [sp]\n\t"                                                                         \
+    "cmp    r1, r12\n\t"
+#endif
+
 /* Four output channels of `groups` times three pixels. `columns` has two words of each tap,
  * x + y * B and y + z * B, group behind group; `weights` two words of each tap, for the channels
  * (0, 2) and (1, 3); `channels` twice the biases of these pairs, and then multiplier and addend of
  * each channel in that order. Four results of a pixel go to `out` as one word, those of the next
  * one to `step` bytes behind.
- * 8 instructions and 9 cycles by Cortex-M4 rules for 12 products. Loads lie side by side, as a
- * Cortex-M4 wants them, and none is used before two others have passed, as a Cortex-M7 does. Rounds
- * of 12 taps leave room for the caller in the 1 kB of the L4R5's instruction cache: with 16, it
- * refills at each call. */
+ * Rounds of 12 taps leave room for the caller in the 1 kB of the L4R5's instruction cache: with 16,
+ * it refills at each call. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 __attribute__((naked, noipa, unused)) static void
@@ -79,7 +115,7 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
         "udiv   r10, r10, r11\n\t"
         "mul    r10, r10, r11\n\t"
         "sub    r12, r10, r12\n\t"
-        "adr    lr, 1f\n\t"
+        "adr    lr, 3f\n\t"
         "add    lr, lr, r12, lsl #5\n\t"
         "add    lr, lr, #1\n\t" /* Thumb */
         "str    lr, [sp, #4]\n"
@@ -91,21 +127,13 @@ tm_kronecker_3x4(const int32_t *columns, const int32_t *weights, const int32_t *
         "mov    r5, r3\n\t"
         "mov    r8, r6\n\t"
         "mov    r9, r7\n\t"
+        TM_KRONECKER_AHEAD
         "ldr    pc, [sp, #4]\n\t"
         ".p2align 2\n"
         "1:\n\t"
-        ".rept 12\n\t"
-        "ldr    r10, [r0], #4\n\t"
-        "ldr    r12, [r1], #4\n\t"
-        "ldr    r11, [r0], #4\n\t"
-        "ldr    lr, [r1], #4\n\t"
-        "smlal  r2, r3, r10, r12\n\t"
-        "smlal  r4, r5, r11, r12\n\t"
-        "smlal  r6, r7, r10, lr\n\t"
-        "smlal  r8, r9, r11, lr\n\t"
-        ".endr\n\t"
-        "ldr    r12, [sp]\n\t"
-        "cmp    r1, r12\n\t"
+        TM_KRONECKER_AHEAD
+        "3:\n\t"
+        TM_KRONECKER_ROUND
         "bne.w  1b\n\t"
         "ldr    r1, [sp, #TM_CHANNELS_AT]\n\t"
         "add    r1, r1, #16\n\t"

@@ -32,11 +32,17 @@ class Core:
     fpus: tuple[str, ...] = ()
     dwt: bool = True
     caches: bool = False  # an option of the core: the firmware asks it
+    dual_issue: bool = False  # two instructions a cycle: inner loops have an order for it
 
     @property
     def counters(self) -> tuple[str, ...]:
         """Cycle counters in the order the firmware tries them."""
         return ("dwt", "systick") if self.dwt else ("systick",)
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """What the kernels ask of the core where the compiler does not tell them."""
+        return ("TM_DUAL_ISSUE",) if self.dual_issue else ()
 
     def flags(self, isa: frozenset[str], fpu: str | None) -> tuple[str, ...]:
         """Compiler flags for this core with the extensions `isa` and the unit `fpu`."""
@@ -63,7 +69,14 @@ CORES: Mapping[str, Core] = {
         Core("cortex-m0plus", _T1, dwt=False),
         Core("cortex-m3", _T2),
         Core("cortex-m4", _T2, isa=_DSP, fpus=("fpv4-sp-d16",)),
-        Core("cortex-m7", _T2, isa=_DSP, fpus=(_SINGLE, "fpv5-d16"), caches=True),
+        Core(
+            "cortex-m7",
+            _T2,
+            isa=_DSP,
+            fpus=(_SINGLE, "fpv5-d16"),
+            caches=True,
+            dual_issue=True,
+        ),
         Core("cortex-m33", _T2, isa=_DSP, optional=_DSP, fpus=(_SINGLE,)),
         Core(
             "cortex-m55",

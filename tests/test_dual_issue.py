@@ -1,0 +1,80 @@
+"""Inner loops in the order for Cortex-M7: exact there, and faster by what is public of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import dual_issue
+from tests.ops.depthwise_conv_2d import layer
+from tests.target import check_on_core
+from tests.test_cores import sample
+from tests.test_kronecker import extreme, signs
+from tinyml import build
+from tinyml.board import load_board
+from tinyml.paths import FIRMWARE
+from tinyml.timing import Instruction, parse_disassembly
+
+BOARD = "mps2_an500"
+LOOPS = {  # rounds, and cycles of each in the order for Cortex-M4 and for M7
+    "tm_kronecker_3x4": (12, 6.1, 4.2),
+    "tm_dot_4x2": (8, 12.1, 8.2),
+    "tm_winograd_4x2": (2, 13.0, 9.5),
+}
+
+
+def functions(folder: Path, *flags: str) -> dict[str, list[Instruction]]:
+    """The instructions of every function of LOOPS as they are built for Cortex-M7."""
+    folder.mkdir()
+    names = ", ".join(f"(void *){name}" for name in LOOPS)
+    text = f'#include "tm_kronecker.h"\n#include "tm_depthwise.h"\nvoid *used[] = {{{names}}};\n'
+    (folder / "loops.c").write_text(text)
+    command = [f"{build.ARM_PREFIX}gcc", "-O2", "-mcpu=cortex-m7", "-mthumb", "-c", "loops.c"]
+    subprocess.run([*command, f"-I{FIRMWARE / 'include'}", *flags], cwd=folder, check=True)
+    objdump = [f"{build.ARM_PREFIX}objdump", "-d", "loops.o"]
+    listing = subprocess.run(objdump, cwd=folder, check=True, capture_output=True, text=True).stdout
+    found: dict[str, list[Instruction]] = {name: [] for name in LOOPS}
+    for part in listing.split("\n\n"):  # addresses begin anew in each section
+        for instruction in parse_disassembly(part).at.values():
+            if instruction.function in found:
+                found[instruction.function].append(instruction)
+    return found
+
+
+def innermost(code: list[Instruction]) -> list[Instruction]:
+    """From where the first branch back goes, to it."""
+    for branch in code:
+        if branch.name == "bne" and int(branch.operands, 16) < branch.address:
+            return [i for i in code if int(branch.operands, 16) <= i.address <= branch.address]
+    raise AssertionError("no loop")
+
+
+def test_loops_take_the_cycles_that_are_told_of_them(tmp_path: Path) -> None:
+    defines = [f"-D{name}" for name in load_board(BOARD).core.defines]
+    shared, own = functions(tmp_path / "m4"), functions(tmp_path / "m7", *defines)
+    for name, (rounds, before, after) in LOOPS.items():
+        cycles = [dual_issue.cycles(innermost(code[name])) / rounds for code in (shared, own)]
+        assert cycles == pytest.approx([before, after], abs=0.051), name
+    text = (FIRMWARE.parent / "docs" / "ESTIMATES.md").read_text()
+    for name, (_, before, after) in LOOPS.items():
+        assert f"| `{name}` | {before:.1f} | {after:.1f} |" in text
+
+
+@pytest.mark.qemu
+def test_layers_on_cortex_m7_equal_tflm(tmp_path: Path) -> None:
+    """With rounds that are entered at many steps, and groups of pixels and channels left over."""
+    taps = (3, 7, 8, 12, 14, 25, 32)
+    blobs = [extreme(signs(4, count), size=(3, 3)) for count in taps]
+    blobs += [layer(5, 4), layer(9, 8, stride=2)]
+    blobs += sample("CONV_2D", 8) + sample("FULLY_CONNECTED", 2)
+    used = check_on_core(BOARD, blobs, tmp_path)
+    assert all("conv2d_s8_kronecker__dsp" in kernels for kernels in used[: len(taps)])
+    assert set[str]().union(*used) >= {
+        "conv2d_s8_kronecker__dsp",
+        "conv2d_s8_winograd__dsp",
+        "conv2d_s8__dsp",
+        "depthwise_conv2d_s8_3x3_blocks__dsp",
+        "fully_connected_s8__dsp",
+    }
