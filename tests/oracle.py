@@ -9,7 +9,8 @@ import numpy as np
 
 # What LiteRT has and TFLite-Micro lacks.
 LITERT_ONLY = frozenset(
-    "DILATE GELU REDUCE_ANY RELU_0_TO_1 RELU_N1_TO_1 REVERSE_SEQUENCE SCATTER_ND TILE WHERE".split()
+    "DILATE GELU REDUCE_ANY RELU_0_TO_1 RELU_N1_TO_1 REVERSE_SEQUENCE SCATTER_ND SELECT TILE "
+    "WHERE".split()
 )
 _BELOW = re.compile(r"below_(\d+)")
 

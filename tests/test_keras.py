@@ -86,7 +86,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.Model(value, layers.Softmax(name="chances")(y), name="outer").save(folder / "nested.h5")
 
     series = keras.Input((3, 4), name="series")
-    recurrent = layers.Bidirectional(layers.GRU(2), name="both")(series)
+    masked = layers.Masking()(series)  # a second input of the layer behind it
+    recurrent = layers.Bidirectional(layers.GRU(2), name="both")(masked)
     keras.Model(series, recurrent).save(folder / "gru.keras")
     still = keras.Input(batch_shape=(1, 3, 4), name="series")
     keras.Model(still, layers.LSTM(2, stateful=True, name="memory")(still)).save(

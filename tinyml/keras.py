@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import json
 import re
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 import h5py  # type: ignore[import-untyped]
 import keras
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.optimize import calibrator
 from tensorflow.python.keras.protobuf import saved_metadata_pb2
 
-from . import child, kerasfile, loops
+from . import child, ends, kerasfile, loops
 from .calibration import Input, calibration_samples
 from .errors import ModelError, ToolError
 from .graph import Array
@@ -32,7 +30,6 @@ _NUMBERED = re.compile(r"output_\d+")
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 _MOST_STEPS = 64
 _SIGNATURE = "serving_default"
-_TENSOR_NAME, _MAP_NAME, _INPUTS, _OUTPUTS = 10, 4, 6, 8  # vtable entries: 4 + 2 * field id
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,11 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
     if job.get("output"):
         wide = job.get("kind") == "int16x8"
         data = bytearray(to_integers(folder, samples, job["io_dtype"], wide=wide))
-        name_ends(data, model)
+        _name(data, model)
         Path(job["output"]).write_bytes(data)
     if job.get("float_output"):
         data = bytearray(to_float(folder))
-        name_ends(data, model)
+        _name(data, model)
         Path(job["float_output"]).write_bytes(data)
     return {
         "inputs": [entry.name for entry in model.inputs],
@@ -225,7 +222,8 @@ def _unroll(path: Path, name: str, layer: Any, library: Any) -> Iterator[str]:
         )
     if all(one.unroll for one in recurrent):
         return
-    steps = layer.input.shape[1]
+    flatten = keras.tree.flatten if library is keras else tf.nest.flatten
+    steps = flatten(layer.input)[0].shape[1]  # a mask or states may come behind the series
     if steps is None or steps > _MOST_STEPS:
         raise ModelError(
             f"{path.name}: recurrent layer {name!r} has {steps} time steps, and each becomes some "
@@ -279,7 +277,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 def export(model: Loaded, folder: Path) -> None:
     """Write a SavedModel with batch 1 whose signature is in000.. and out000.., in order.
 
-    A signature is stored sorted by name, hence the numbers; `name_ends` gives the real names.
+    A signature is stored sorted by name, hence the numbers; `ends.name` gives the real ones.
     """
     specs = [
         tf.TensorSpec((1, *entry.shape), entry.dtype, name=f"in{number:03d}")
@@ -323,8 +321,8 @@ def to_integers(
     narrow = sets.TFLITE_BUILTINS_INT8
     wider = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     converter.target_spec.supported_ops = [wider if wide else narrow]
-    ends = tf.float32 if io_dtype == "float32" else tf.int16 if wide else tf.int8
-    converter.inference_input_type = converter.inference_output_type = ends
+    io = tf.float32 if io_dtype == "float32" else tf.int16 if wide else tf.int8
+    converter.inference_input_type = converter.inference_output_type = io
     return bytes(converter.convert())
 
 
@@ -333,67 +331,13 @@ def to_float(folder: Path) -> bytes:
     return bytes(_converter(folder).convert())
 
 
+def _name(data: bytearray, model: Loaded) -> None:
+    inputs = [entry.name for entry in model.inputs]
+    ends.name(data, model.name, inputs, model.outputs, model.output_layers)
+
+
 def _converter(folder: Path) -> Any:
     return tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[_SIGNATURE])
-
-
-def name_ends(data: bytearray, model: Loaded) -> None:
-    """Give the ends of a .tflite file their Keras names, and its subgraph their order.
-
-    The signature and the end tensors get the names in Keras order; a model output's tensor is
-    named after its layer, which the converter forgets. New strings go to the end of the file:
-    a FlatBuffers offset may point to any later place.
-    """
-    root = schema.Model.GetRootAs(data)
-    graph, signature = root.Subgraphs(0), root.SignatureDefs(0)
-    counts = signature.InputsLength(), signature.OutputsLength()
-    inputs = {e.Name(): e for e in map(signature.Inputs, range(counts[0]))}
-    outputs = {e.Name(): e for e in map(signature.Outputs, range(counts[1]))}
-    starts = [inputs[key.encode()] for key in _keys("in", model.inputs)]
-    ends = [outputs[key.encode()] for key in _keys("out", model.outputs)]
-    for entry, end in zip(starts, model.inputs, strict=True):
-        _set_string(data, entry, end.name)
-        _set_string(data, graph.Tensors(entry.TensorIndex()), end.name)
-    renamed = {entry.TensorIndex() for entry in starts}
-    for entry, name, layer in zip(ends, model.outputs, model.output_layers, strict=True):
-        _set_string(data, entry, name)
-        if entry.TensorIndex() not in renamed:
-            path = f"{model.name}/{layer}/{name}" if layer else name
-            weights = _weights_name(root, graph, entry.TensorIndex())
-            _set_string(data, graph.Tensors(entry.TensorIndex()), f"{path}{weights}")
-        renamed.add(entry.TensorIndex())
-    _set_order(data, graph, _INPUTS, [entry.TensorIndex() for entry in starts])
-    _set_order(data, graph, _OUTPUTS, [entry.TensorIndex() for entry in ends])
-
-
-def _weights_name(root: Any, graph: Any, output: int) -> str:
-    """';' and the name of the weights behind an output: its layer may be a fused activation."""
-    for node in map(graph.Operators, range(graph.OperatorsLength())):
-        if output in node.OutputsAsNumpy() and node.InputsLength() > 1 and node.Inputs(1) >= 0:
-            weights = graph.Tensors(node.Inputs(1))
-            if root.Buffers(weights.Buffer()).DataLength():
-                return f";{weights.Name().decode()}"
-    return ""
-
-
-def _keys(prefix: str, ends: Sequence[Any]) -> list[str]:
-    return [f"{prefix}{number:03d}" for number in range(len(ends))]
-
-
-def _set_string(data: bytearray, table: Any, text: str) -> None:
-    """Point the name of a Tensor or TensorMap at `text`, added to the end of the file."""
-    field = _TENSOR_NAME if isinstance(table, schema.Tensor) else _MAP_NAME
-    at = table._tab.Pos + table._tab.Offset(field)
-    data.extend(bytes(-len(data) % 4))
-    struct.pack_into("<I", data, at, len(data) - at)
-    encoded = text.encode()
-    data.extend(struct.pack("<I", len(encoded)) + encoded + bytes(1))
-    data.extend(bytes(-len(data) % 4))
-
-
-def _set_order(data: bytearray, graph: Any, field: int, order: Sequence[int]) -> None:
-    at = graph._tab.Vector(graph._tab.Offset(field))
-    struct.pack_into(f"<{len(order)}i", data, at, *order)
 
 
 if __name__ == "__main__":

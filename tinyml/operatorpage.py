@@ -70,8 +70,8 @@ unit | `tinyml quantize MODEL --calibration data.npz` |
 it computes in float32 | the same |
 | float16 weights behind a DEQUANTIZE | they would be expanded at run time, to twice the memory | \
 the same |
-| uint8 tensors of data | the quantisation of before 2019, with asymmetric weights | convert again \
-with a converter of today |
+| layers in uint8 (not the ends of a model) | the quantisation of before 2019, with asymmetric \
+weights | convert again with a converter of today |
 | int4 tensors that are no weights, int2 and sparse ones | no kernels | convert again without them |
 | a size that is unknown (not the batch) | all memory is planned beforehand | fix the input shape |
 | variables and other state inside of IF and WHILE | only the main graph keeps state | hand the \

@@ -10,11 +10,29 @@ def case(pick: Pick) -> bytes:
     shape = [pick.integer(1, 5) for _ in range(pick.integer(1, 4))]
     scale = pick.scale()
     m = ModelFile()
+    if pick.integer(0, 2) == 0:
+        return _unsigned(m, pick, shape, pick.choice([("uint8", "int8"), ("int8", "uint8")]))
     if pick.integer(0, 1):
         x = m.input(shape, scale=scale * pick.factor(), zero_point=pick.zero_point())
     else:
         x = m.input(shape, dtype="float32")
     y = m.output(shape, scale=scale, zero_point=pick.zero_point())
+    m.op("QUANTIZE", [x], [y], "QuantizeOptions")
+    return m.finish()
+
+
+def litert_case(pick: Pick) -> bytes:
+    return _unsigned(ModelFile(), pick, [2, 3, 4], ("uint8", "uint8"))
+
+
+def _unsigned(m: ModelFile, pick: Pick, shape: list[int], kinds: tuple[str, str]) -> bytes:
+    """Bytes with and without a sign; often of one scale, with zero points 128 apart."""
+    ends, scale, zero = [], pick.scale(), pick.zero_point()
+    for kind in kinds:
+        if pick.integer(0, 1):
+            scale, zero = scale * pick.factor(), pick.zero_point()
+        ends.append({"dtype": kind, "scale": scale, "zero_point": zero + 128 * (kind == "uint8")})
+    x, y = m.input(shape, **ends[0]), m.output(shape, **ends[1])
     m.op("QUANTIZE", [x], [y], "QuantizeOptions")
     return m.finish()
 

@@ -23,8 +23,10 @@ MAX_LOOPS = 8
 View = Callable[[Array], Array]
 
 
-def refusals_of_types(node: Node, graph: Graph, data: Sequence[int], inputs: int) -> list[str]:
-    """Refusals unless the inputs `data` and all outputs have one type and one scale."""
+def refusals_of_types(
+    node: Node, graph: Graph, data: Sequence[int], inputs: int, *, one_scale: bool = True
+) -> list[str]:
+    """Refusals unless the inputs `data` and all outputs have one type and `one_scale`."""
     ins = graph.ins(node)
     if len(ins) < inputs or any(i >= len(ins) or ins[i] is None for i in data):
         return ["it has the wrong number of inputs or outputs"]
@@ -34,7 +36,7 @@ def refusals_of_types(node: Node, graph: Graph, data: Sequence[int], inputs: int
         return ["its inputs and outputs have different types"]
     if first.dtype.name not in TYPES:
         return [f"it works on {first.dtype.name}"]
-    if any(not same_scale(first, t) for t in tensors):
+    if one_scale and any(not same_scale(first, t) for t in tensors):
         return ["its inputs and outputs have different scales"]
     return []
 
@@ -178,11 +180,17 @@ def register_view(
     doc: str,
     read: Callable[[Table | None], Any] = lambda options: None,
     index: int = 0,
+    one_scale: bool = True,
 ) -> Op:
-    """Register an operator whose output is a view of input `index`; a text is a refusal."""
+    """Register an operator whose output is a view of input `index`; a text is a refusal.
+
+    Without `one_scale` the bytes move whatever they mean, as in TFLite.
+    """
 
     def check(node: Node, graph: Graph) -> list[str]:
-        refusals = one_output(node) or refusals_of_types(node, graph, [index], inputs)
+        refusals = one_output(node) or refusals_of_types(
+            node, graph, [index], inputs, one_scale=one_scale
+        )
         if refusals:
             return refusals
         found = view(node, graph)

@@ -24,4 +24,6 @@ register_view(
     options=81,
     resolver="AddReverseV2",
     doc="any type; constant axes",
+    # Converters give bidirectional layers two scales.
+    one_scale=False,
 )
