@@ -11,11 +11,11 @@ from . import Call, Kernel, _order, _rescaling
 from ._dsp import ISA, halves, rectified, size_refusal
 from ._variant import Lower, variant
 
-_FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
+FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
 _FEW_BLOCKS = 16  # pixels, of which blocks waste as much as they save
 _RAISED = 12  # bits below the result where blocks are rescaled
 _MOST_RAISE = 8  # bits, so that a raised weight fits 16
-_DEPTHWISE = (
+DEPTHWISE = (
     "in_h in_w in_c out_w out_c depth_multiplier stride_h stride_w pad_h pad_w act_min act_max"
 ).split()
 
@@ -30,7 +30,7 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2) or scalar.rows == 1:
         return "strides over 2, or a single row"
-    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= _FEW_PIXELS:
+    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= FEW_PIXELS:
         return "too few channels or pixels to gather them"
     return size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
 
@@ -86,29 +86,34 @@ def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
     return table.astype(np.int32)
 
 
-def _taps(weights: Array) -> Array:
+def taps_of_rows(weights: Array) -> Array:
     """(channels, 9) as [channel][row][2]: taps (0, 1) and (1, 2) of a row."""
     taps = weights.reshape(-1, 3, 3)
     pairs = halves(taps[:, :, 0], taps[:, :, 1]), halves(taps[:, :, 1], taps[:, :, 2])
     return np.stack(pairs, axis=2)
 
 
-def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+def plane_size(scalar: Call) -> tuple[int, int]:
+    """Columns and rows of a channel with its padding; an even number of columns."""
     p = scalar.params
     columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
     plane_w = max((columns - 1) * int(p["stride_w"]) + 4, int(p["pad_w"]) + int(p["in_w"]))
-    plane_w += plane_w % 2
-    rows = (scalar.rows - 1) * int(p["stride_h"]) + 3
+    return plane_w + plane_w % 2, (scalar.rows - 1) * int(p["stride_h"]) + 3
+
+
+def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+    p = scalar.params
+    plane_w, rows = plane_size(scalar)
     return replace(
         scalar,
         kernel="depthwise_conv2d_s8_3x3__dsp",
         params={
-            **{k: p[k] for k in (*_DEPTHWISE, "in_zero")},
+            **{k: p[k] for k in (*DEPTHWISE, "in_zero")},
             "rectified": rectified(scalar),
             "plane_w": plane_w,
         },
         constants={
-            "weights": _taps(2 * _by_channel(weights).astype(np.int64)),
+            "weights": taps_of_rows(2 * _by_channel(weights).astype(np.int64)),
             "channels": _depthwise_constants(
                 scalar, weights, _rescaling.folded_bias(scalar, _by_channel(weights))
             ),
@@ -145,7 +150,7 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
             "pairs": pairs,
         },
         constants={
-            "weights": _taps(np.where(still[:, None], 0, w << bits[:, None])),
+            "weights": taps_of_rows(np.where(still[:, None], 0, w << bits[:, None])),
             "channels": channels.astype(np.int32),
         },
         scratch=pairs * rows * 16 + 16,  # a last row alone is read as two
@@ -164,7 +169,7 @@ def depthwise_call(scalar: Call, weights: Tensor) -> Call:
         scalar,
         kernel="depthwise_conv2d_s8__dsp",
         params={
-            **{k: p[k] for k in (*_DEPTHWISE, "ker_h", "ker_w", "dil_h", "dil_w")},
+            **{k: p[k] for k in (*DEPTHWISE, "ker_h", "ker_w", "dil_h", "dil_w")},
             "minus_zero": int(halves(np.array([zero]), np.array([zero]))[0]),
         },
         constants={

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _int16
+from . import Call, Kernel, _int16, _order
 from ._dsp import COLUMN_BYTES, ISA, conv_refusal, halfword_refusal, halves, size_refusal
+from ._dsp_depthwise import DEPTHWISE, FEW_PIXELS, plane_size, taps_of_rows
 from ._variant import Lower, variant
 
 _RAISE = 17  # bits that a multiplier of 15 is raised by, and lowered by its shift
@@ -137,6 +138,62 @@ def _dense_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
+def _by_channel(weights: Tensor) -> Array:
+    """Depthwise weights as (channels, taps)."""
+    assert weights.data is not None
+    return weights.data.reshape(-1, weights.shape[3]).T
+
+
+def _depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
+    found = _single_multipliers(scalar, _by_channel(weights))
+    return found if isinstance(found, str) else None
+
+
+def _depthwise_call(scalar: Call, weights: Tensor) -> Call:
+    """depthwise_conv2d_s16__dsp in place of depthwise_conv2d_s16."""
+    w = _by_channel(weights)
+    idle = -len(w) % 4
+    fours = np.pad(w, ((0, idle), (0, 0))).T.reshape(w.shape[1], -1, 4)  # taps first
+    table = np.zeros((2, len(w) + idle), np.int32)  # biases, multipliers
+    table[:, : len(w)] = scalar.constants["bias"], _single_multipliers(scalar, w)
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s16__dsp",
+        params={k: v for k, v in scalar.params.items() if k != "wide"},
+        constants={
+            "weights": np.ascontiguousarray(fours[:, :, [0, 2, 1, 3]]).view("<i4")[..., 0],
+            "channels": np.ascontiguousarray(table.reshape(2, -1, 4).swapaxes(0, 1)),
+        },
+    )
+
+
+def _depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+    p = scalar.params
+    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
+        return "a kernel other than 3x3"
+    if p["stride_w"] not in (1, 2) or scalar.rows == 1:
+        return "strides over 2, or a single row"
+    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= FEW_PIXELS:
+        return "too few channels or pixels to gather them"
+    return size_refusal(scalar, weights) or _depthwise_fits(scalar, weights)
+
+
+def _depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
+    """depthwise_conv2d_s16_3x3__dsp in place of depthwise_conv2d_s16."""
+    p, w = scalar.params, _by_channel(weights)
+    plane_w, rows = plane_size(scalar)
+    table = np.stack([scalar.constants["bias"], _single_multipliers(scalar, w)], axis=1)
+    return replace(
+        scalar,
+        kernel="depthwise_conv2d_s16_3x3__dsp",
+        params={**{k: p[k] for k in DEPTHWISE}, "plane_w": plane_w},
+        constants={"weights": taps_of_rows(w), "channels": table.astype(np.int32)},
+        scratch=2 * rows * plane_w * 2,
+        in_place=_order.channel_by_channel(scalar),
+        row_scratch=2 * int(p["stride_h"]) * plane_w * 2,
+    )
+
+
 def _kernel(
     name: str,
     scalar: str,
@@ -157,4 +214,12 @@ def conv_kernel(lower: Lower) -> Kernel:
 def dense_kernel(lower: Lower) -> Kernel:
     return _kernel(
         "fully_connected_s16__dsp", "fully_connected_s16", lower, _dense_fits, _dense_call
+    )
+
+
+def depthwise_kernels(lower: Lower) -> tuple[Kernel, ...]:
+    scalar = "depthwise_conv2d_s16"
+    return (
+        _kernel(f"{scalar}_3x3__dsp", scalar, lower, _depthwise_3x3_fits, _depthwise_3x3_call),
+        _kernel(f"{scalar}__dsp", scalar, lower, _depthwise_fits, _depthwise_call),
     )

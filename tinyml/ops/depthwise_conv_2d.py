@@ -13,6 +13,7 @@ from . import (
     Op,
     _blocked,
     _dsp_depthwise,
+    _dsp_int16,
     _int4,
     _int16,
     _mve,
@@ -141,6 +142,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            *_dsp_int16.depthwise_kernels(lower),
             _int16.kernel("depthwise_conv2d_s16", lower),
             _int4.depthwise_kernel(lower),
             _mve.depthwise_kernel(lower),
