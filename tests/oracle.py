@@ -74,10 +74,8 @@ def random_inputs(graph: object, rng: np.random.Generator) -> list[np.ndarray]:
     return values
 
 
-def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0, steps: int = 0) -> str:
+def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0) -> str:
     """Empty where equal; else how many, and the first with its index.
-
-    Integers may be `steps` away.
 
     Floats may be `ulps` units in the last place of the wanted value, or of 1 where that is
     larger, away; NaN equals NaN.
@@ -85,8 +83,6 @@ def differences(got: np.ndarray, want: np.ndarray, ulps: float = 0, steps: int =
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"{got.dtype} {got.shape}, want {want.dtype} {want.shape}"
     off = got != want
-    if steps and want.dtype.kind == "i":
-        off = np.abs(got.astype(np.int64) - want) > steps
     if want.dtype.kind == "f":
         off &= ~(np.isnan(got) & np.isnan(want))
         with np.errstate(invalid="ignore"):

@@ -29,10 +29,10 @@ def module_name(op: str) -> str:
 
 
 def cases(op: str) -> ModuleType:
-    """The cases of an operator: `case`, perhaps `litert_case`, `ULPS` and `STEPS`.
+    """The cases of an operator: `case`, perhaps `litert_case` and `ULPS`.
 
     `ULPS` is how far a float32 result may lie from the reference's, in units in its last
-    place; `STEPS` how far a drawn int8 result may. They are 0 where none is given.
+    place: 0 where none is given.
     """
     return import_module(f"tests.ops.{module_name(op)}")
 
@@ -52,7 +52,6 @@ def check_equal(
     runs: int = 2,
     litert: bool = False,
     ulps: float = 0,
-    steps: int = 0,
     goal: str = "",
     oracle_blob: bytes = b"",
 ) -> None:
@@ -66,7 +65,7 @@ def check_equal(
         inputs = random_inputs(graph, rng)
         wants = oracle(inputs, len(graph.outputs))
         for got, want in zip(executor(inputs), wants, strict=True):
-            found = differences(got, want, ulps, steps)
+            found = differences(got, want, ulps)
             assert not found, (found, seed)
 
 
@@ -81,9 +80,7 @@ def test_samples_equal_tflm(op: str) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_drawn_cases_equal_tflm(op: str, data: st.DataObject) -> None:
-    more = cases(op)
-    ulps, steps = getattr(more, "ULPS", 0), getattr(more, "STEPS", 0)
-    check_equal(case(op, Drawn(data)), seed=1, ulps=ulps, steps=steps)
+    check_equal(case(op, Drawn(data)), seed=1, ulps=getattr(cases(op), "ULPS", 0))
 
 
 @pytest.mark.parametrize("op", sorted(OPS))

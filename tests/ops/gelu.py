@@ -7,7 +7,6 @@ from tests.pick import Pick
 from . import _unary
 
 ULPS = 16  # LiteRT has its own erfc and tanh
-STEPS = 1  # which decide where a result lies on a half
 
 
 def case(pick: Pick) -> bytes:
