@@ -52,6 +52,11 @@ def covered(slots: Iterable[Slot]) -> int:
 
 def lower_bound(buffers: Sequence[Buffer], leads: Leads = _NONE) -> int:
     """The peak of live bytes, less what overlaps save at most: no placement can need less."""
+    return max(live_bytes(buffers, leads).values(), default=0)
+
+
+def live_bytes(buffers: Sequence[Buffer], leads: Leads = _NONE) -> dict[int, int]:
+    """By the time at which a buffer begins, in order, the bytes that are then alive at least."""
     by_name = {b.name: b for b in buffers}
     saved: dict[int, int] = {}
     for (above, below), lead in leads.items():
@@ -59,9 +64,17 @@ def lower_bound(buffers: Sequence[Buffer], leads: Leads = _NONE) -> int:
         together = max(output.size, gone.size + max(lead, 0))
         less = max(output.size + gone.size - together, 0)
         saved[output.first] = min(saved.get(output.first, 0) + less, output.size)
+    changes: dict[int, int] = {}
+    for b in buffers:
+        changes[b.first] = changes.get(b.first, 0) + b.size
+        changes[b.last + 1] = changes.get(b.last + 1, 0) - b.size
     times = {b.first for b in buffers}
-    live = (sum(b.size for b in buffers if b.first <= t <= b.last) - saved.get(t, 0) for t in times)
-    return max(live, default=0)
+    found, alive = {}, 0
+    for time in sorted(changes):
+        alive += changes[time]
+        if time in times:
+            found[time] = alive - saved.get(time, 0)
+    return found
 
 
 def arena_size(slots: Mapping[str, Slot]) -> int:
@@ -79,33 +92,48 @@ def place(buffers: Sequence[Buffer], leads: Leads = _NONE) -> dict[str, Slot]:
         lambda b: (b.first, -b.size, b.name),
         lambda b: (-b.first, -b.size, b.name),
     )
+    rivals = _rivals(buffers)
     orders = [sorted(buffers, key=key) for key in keys[: 5 if leads else 4]]
-    best = min((_in_order(order, leads) for order in orders), key=arena_size)
-    order = min(orders, key=lambda o: arena_size(_in_order(o, leads)))
+    tried = [(_in_order(order, rivals, leads), order) for order in orders]
+    best, order = min(tried, key=lambda t: arena_size(t[0]))
+    size = arena_size(best)
     generator = random.Random(0)
     for _ in range(_ROUNDS if len(buffers) > 2 else 0):
-        if arena_size(best) <= bound:
+        if size <= bound:
             break
         trial = list(order)
         i, j = generator.randrange(len(trial)), generator.randrange(len(trial))
         trial[i], trial[j] = trial[j], trial[i]
-        slots = _in_order(trial, leads)
-        if arena_size(slots) <= arena_size(best):
-            best, order = slots, trial
+        slots = _in_order(trial, rivals, leads)
+        if (found := arena_size(slots)) <= size:
+            best, order, size = slots, trial, found
     return {b.name: best[b.name] for b in buffers}
 
 
-def _in_order(buffers: Sequence[Buffer], leads: Leads) -> dict[str, Slot]:
+def _rivals(buffers: Sequence[Buffer]) -> dict[str, list[str]]:
+    """By name the buffers that are alive at the same time: in a deep model few of them all."""
+    found: dict[str, list[str]] = {b.name: [] for b in buffers}
+    alive: list[Buffer] = []
+    for b in sorted(buffers, key=lambda b: b.first):
+        alive = [other for other in alive if b.first <= other.last]
+        for other in alive:
+            found[b.name].append(other.name)
+            found[other.name].append(b.name)
+        alive.append(b)
+    return found
+
+
+def _in_order(
+    buffers: Sequence[Buffer], rivals: Mapping[str, Sequence[str]], leads: Leads
+) -> dict[str, Slot]:
     """Each buffer at the lowest aligned offset that those placed before leave it."""
     placed: dict[str, Slot] = {}
     for b in buffers:
-        rivals = [
-            _forbidden(b, name, slot, leads)
-            for name, slot in placed.items()
-            if slot.first <= b.last and b.first <= slot.last
+        forbidden = [
+            _forbidden(b, name, placed[name], leads) for name in rivals[b.name] if name in placed
         ]
         offset = 0
-        while taken := [end for start, end in rivals if start < offset < end]:
+        while taken := [end for start, end in forbidden if start < offset < end]:
             offset = aligned(max(taken))
         placed[b.name] = Slot(offset, b.size, b.first, b.last)
     return placed

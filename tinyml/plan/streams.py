@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate
 
 from ..graph import Graph
 from ..ops import Window
 from . import memory
-from .lifetimes import layout, placed
+from .lifetimes import Layout, layout, placed
 from .values import Item, Plan, Step, Stream
+from .views import inside_of
 
 Range = tuple[int, int]
 
@@ -37,50 +39,95 @@ def streamed(plan: Plan, *, free: bool) -> Plan:
 def choose(plan: Plan, *, free: bool = False) -> tuple[Range, ...]:
     """Ranges [first, last) of steps that as streams lower the peak of the live bytes.
 
-    Greedy: the range that lowers it most, the shortest of those; again until nothing helps.
+    Greedy: the range that lowers it most, the shortest of those; again until nothing helps. Only
+    ranges that change something at every moment of the peak are tried, so that the time it takes
+    does not grow with the square of a deep model's layers.
     """
     make = cache(lambda r: stream_of(plan.graph, plan.steps[r[0] : r[1]]))
     possible = list(_possible(plan, free))
-
-    def peak_of(ranges: tuple[Range, ...]) -> int:
-        found = layout(plan.graph, _assembled(plan.steps, ranges, make), plan.moves)
-        return memory.lower_bound(found.buffers, found.leads)
-
     chosen: tuple[Range, ...] = ()
-    peak = plan.lower_bound
     while True:
-        trials = [(peak_of(ranges), ranges) for ranges in _more(chosen, possible)]
-        best = min(trials, key=lambda t: (t[0], _steps(t[1]), t[1]), default=None)
-        if best is None or best[0] >= peak:
+        schedule = _assembled(plan.steps, chosen, make)
+        found = layout(plan.graph, schedule, plan.moves)
+        live = memory.live_bytes(found.buffers, found.leads)
+        peak = max(live.values(), default=0)
+        left = _unchanged(found, schedule, live)
+        trials = [(left(span), _steps(ranges), ranges) for span, ranges in _more(chosen, possible)]
+        best = (peak, 0, chosen)
+        for least, steps, ranges in sorted(t for t in trials if t[0] < peak):
+            if least > best[0]:
+                break
+            found = layout(plan.graph, _assembled(plan.steps, ranges, make), plan.moves)
+            lower = memory.lower_bound(found.buffers, found.leads)
+            if lower < peak:
+                best = min(best, (lower, steps, ranges))
+        if best[0] >= peak:
             return chosen
-        peak, chosen = best
+        chosen = best[2]
+
+
+def _unchanged(
+    found: Layout, schedule: Sequence[Item], live: Mapping[int, int]
+) -> Callable[[Range], int]:
+    """The most live bytes at a moment that a range leaves as it is, were it to be a stream.
+
+    Those are the moments at which nothing that the range reads or makes is in the arena.
+    """
+    end = len(schedule) + 2
+    at = [live.get(time, 0) for time in range(end)]
+    before = [0, *accumulate(at, max)]
+    behind = [0, *accumulate(reversed(at), max)]
+    buffers = {b.name: (b.first, b.last) for b in found.buffers}
+    spans: list[Range] = []
+    for time, item in enumerate(schedule, start=1):
+        for step in item.steps:
+            names = [n for n in (*step.call.inputs, *step.call.outputs) if n in found.home]
+            lives = [(time, time), *(buffers[found.home[n].buffer] for n in names)]
+            spans.append((min(first for first, _ in lives), max(last for _, last in lives)))
+
+    def most(steps: Range) -> int:
+        touched = spans[steps[0] : steps[1]]
+        first, last = min(a for a, _ in touched), max(b for _, b in touched)
+        return max(before[first], behind[end - 1 - last])
+
+    return most
 
 
 def _steps(ranges: tuple[Range, ...]) -> int:
     return sum(last - first for first, last in ranges)
 
 
-def _more(chosen: tuple[Range, ...], possible: Sequence[Range]) -> Iterator[tuple[Range, ...]]:
-    """`chosen` with one more range, which takes in those that lie inside it."""
+def _more(
+    chosen: tuple[Range, ...], possible: Sequence[Range]
+) -> Iterator[tuple[Range, tuple[Range, ...]]]:
+    """Each range more, and `chosen` with it, which takes in those that lie inside it."""
     for first, last in possible:
         apart = tuple(r for r in chosen if r[1] <= first or last <= r[0])
         inside = [r for r in chosen if first <= r[0] and r[1] <= last]
         if len(apart) + len(inside) == len(chosen) and (first, last) not in chosen:
-            yield tuple(sorted([*apart, (first, last)]))
+            yield (first, last), tuple(sorted([*apart, (first, last)]))
 
 
 def _possible(plan: Plan, free: bool) -> Iterator[Range]:
-    """All ranges that can be streams."""
-    steps = plan.steps
+    """All ranges that can be streams, and whose rings of one row take less than the plan."""
+    graph, steps = plan.graph, plan.steps
+    until = _read_until(graph, steps)
+    inside = inside_of(graph, plan.moves)
     for first in range(len(steps)):
-        for last in range(first + 2, len(steps) + 1):
-            part = steps[first:last]
-            if free and not all(s.call.rows_apart for s in part):
+        made: set[str] = set()
+        needed = rings = 0  # where all that lies between has been read; bytes of a row of each
+        for position in range(first, len(steps)):
+            step = steps[position]
+            if not _joins(graph, step, made) or (free and not step.call.rows_apart):
                 break
-            if not _joins(plan.graph, part, len(part) - 1):
+            if first < position and needed <= position:
+                yield first, position + 1
+            (output,) = step.call.outputs
+            made.add(output)
+            needed = max(needed, until[position])
+            rings += 0 if output in inside else graph.tensors[output].row_bytes
+            if needed == len(steps) or rings >= plan.lower_bound:
                 break
-            if all(_joins(plan.graph, part, i) for i in range(len(part))):
-                yield first, last
 
 
 def schedule_of(graph: Graph, steps: Sequence[Step], ranges: Sequence[Range]) -> tuple[Item, ...]:
@@ -101,40 +148,43 @@ def _assembled(
 
 def stream_of(graph: Graph, steps: Sequence[Step]) -> Stream:
     """Steps as a stream, with the fewest rows that its rings need."""
+    until = _read_until(graph, steps)
+    made: set[str] = set()
     for position, step in enumerate(steps):
-        if not _joins(graph, steps, position):
+        read = until[position] < len(steps) or position + 1 == len(steps)
+        if not (read and _joins(graph, step, made)):
             ends = f"{steps[0].index} to {steps[-1].index}"
             raise ValueError(f"step {step.index} cannot be part of a stream of steps {ends}")
+        made |= set(step.call.outputs)
     inside = {s.call.outputs[0] for s in steps[:-1]}
     stream = Stream(tuple(replace(s, band=1) for s in steps), dict.fromkeys(inside, 0))
     return replace(stream, rings=_rings(stream))
 
 
-def _joins(graph: Graph, steps: Sequence[Step], position: int) -> bool:
-    """Whether a step may be part of a stream: it makes rows, and reads rows of those before it.
-
-    Only the last one's output may be read by others; the others' must be, within the stream.
-    """
-    step, call = steps[position], steps[position].call
+def _joins(graph: Graph, step: Step, made: Set[str]) -> bool:
+    """Whether a step reads and makes rows, so that it may follow what has `made` others."""
+    call = step.call
     if step.parts or call.batches > 1 or len(call.outputs) != 1:
         return False
     if call.state is not None or call.stops or call.unpacked:
         return False
-    tensors = [graph.tensors[name] for name in (*call.inputs, *call.outputs)]
-    if any(t.variable for t in tensors):
+    if any(graph.tensors[name].variable for name in (*call.inputs, *call.outputs)):
         return False
-    made = {s.call.outputs[0] for s in steps[:position]}
     rows = [graph.tensors[n].nhwc[1] for n in call.inputs if n in made]
     if rows and call.window is None:
         return False
-    if rows and len(call.inputs) > 1 and (call.window != Window() or set(rows) != {call.rows}):
-        return False  # an operand of one row may be spread over all
-    (name,) = call.outputs
-    readers = {id(n) for n in graph.nodes if name in n.inputs}
-    behind = {id(s.node) for s in steps[position + 1 :]}
-    if position + 1 == len(steps):
-        return True
-    return bool(readers) and readers <= behind and name not in graph.outputs
+    # An operand of one row may be spread over all.
+    return len(call.inputs) < 2 or not rows or (call.window == Window() and {*rows} == {call.rows})
+
+
+def _read_until(graph: Graph, steps: Sequence[Step]) -> list[int]:
+    """By step the position of the last that reads its output; len(steps) where not only they do."""
+    position = {id(step.node): i for i, step in enumerate(steps)}
+    until = dict.fromkeys(graph.outputs, len(steps))
+    for node in graph.nodes:
+        for name in filter(None, node.inputs):
+            until[name] = max(until.get(name, 0), position.get(id(node), len(steps)))
+    return [until.get(next(iter(s.call.outputs), ""), len(steps)) for s in steps]
 
 
 def _rings(stream: Stream) -> dict[str, int]:
