@@ -13,38 +13,6 @@ from ._dsp import COLUMN_BYTES, ISA, conv_refusal, halfword_refusal, halves, siz
 from ._dsp_depthwise import DEPTHWISE, FEW_PIXELS, plane_size, taps_of_rows
 from ._variant import Lower, variant
 
-_RAISE = 17  # bits that a multiplier of 15 is raised by, and lowered by its shift
-_SUMS = 1 << 31  # sums of 32 bits are below it, and not below its negative
-
-
-def _channels(weights: Array) -> Array:
-    """Rows of weights, int64 (channels, taps)."""
-    return weights.reshape(len(weights), -1).astype(np.int64)
-
-
-def _sum_range(scalar: Call, weights: Array) -> tuple[Array, Array]:
-    """The least and the largest bias plus sum of products of each channel (row), int64."""
-    wide, bias = _channels(weights), scalar.constants["bias"]
-    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
-    low = bias - 32768 * positive - 32767 * negative
-    return low, np.asarray(bias + 32767 * positive + 32768 * negative)
-
-
-def _single_multipliers(scalar: Call, weights: Array) -> Array | str:
-    """What SMMULR takes to rescale the sums of each channel (row), int32; or why it cannot."""
-    if not scalar.params["wide"]:
-        return "sums of 32 bits that may wrap"
-    low, high = _sum_range(scalar, weights)
-    if (low < -_SUMS).any() or (high >= _SUMS).any():
-        return "sums beyond 32 bits"
-    multiplier, shift = (scalar.constants[k].astype(np.int64) for k in ("multiplier", "shift"))
-    most = np.maximum(-low, high) * multiplier  # below half of the last place of a result: zero
-    multiplier = np.where(most < np.int64(1) << np.clip(14 - shift, 0, 62), 0, multiplier)
-    if ((shift > -1) | (shift < -_RAISE))[multiplier != 0].any():
-        return f"a scale outside 2**-{_RAISE + 1} to 1/2"
-    raised = multiplier << np.clip(_RAISE + shift, 0, _RAISE)
-    return np.asarray(raised.astype(np.int32))
-
 
 def _bytes_of_pairs(taps: Array) -> Array:
     """(channels, taps) of int8 as words of two taps of two channels, int32 (pairs, taps / 2)."""
@@ -57,7 +25,7 @@ def _bytes_of_pairs(taps: Array) -> Array:
 def _conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     refusal = conv_refusal(scalar) or size_refusal(scalar, weights)
-    found = _single_multipliers(scalar, weights.data)
+    found = _int16.single_multipliers(scalar, weights.data)
     return refusal or (found if isinstance(found, str) else None)
 
 
@@ -68,7 +36,7 @@ def _conv_call(scalar: Call, weights: Tensor) -> Call:
     packed = _bytes_of_pairs(weights.data.reshape(out_c, -1))
     words = packed.shape[1]
     table = np.zeros((2, 2 * len(packed)), np.int32)  # biases, multipliers
-    table[:, :out_c] = scalar.constants["bias"], _single_multipliers(scalar, weights.data)
+    table[:, :out_c] = scalar.constants["bias"], _int16.single_multipliers(scalar, weights.data)
     pixels = int(scalar.params["out_w"]) * scalar.rows
     chunk = min(max(COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
     keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
@@ -91,10 +59,12 @@ def _conv_call(scalar: Call, weights: Tensor) -> Call:
 
 def _dense_part(taps: Array) -> int:
     """For how many steps of four inputs 32 bits are enough for the even channels' sums."""
-    even = np.abs(_channels(taps)[0::2])
+    even = np.abs(_int16.channels(taps)[0::2])
     steps = even.reshape(len(even), -1, 4).sum(axis=2)
     part = int(steps.shape[1])
-    while np.add.reduceat(steps, range(0, steps.shape[1], part), axis=1).max() * 32768 >= _SUMS:
+    while (
+        np.add.reduceat(steps, range(0, steps.shape[1], part), axis=1).max() * 32768 >= _int16.SUMS
+    ):
         part = -(-part // 2)
     return part
 
@@ -113,11 +83,11 @@ def _dense_call(scalar: Call, weights: Tensor) -> Call:
     """fully_connected_s16__dsp in place of fully_connected_s16."""
     assert weights.data is not None
     taps = _dense_taps(weights.data)
-    fours = _channels(taps).reshape(len(taps) // 4, 2, 2, -1, 2, 2)
+    fours = _int16.channels(taps).reshape(len(taps) // 4, 2, 2, -1, 2, 2)
     halfwords = 256 * fours[:, :, 1] + fours[:, :, 0]  # (groups, pairs, steps, 2, 2)
     words = halves(halfwords[..., 0], halfwords[..., 1]).transpose(0, 2, 3, 1)
     idle = len(taps) - len(weights.data)
-    single = _single_multipliers(scalar, weights.data)
+    single = _int16.single_multipliers(scalar, weights.data)
     once = not isinstance(single, str)
     return replace(
         scalar,
@@ -145,7 +115,7 @@ def _by_channel(weights: Tensor) -> Array:
 
 
 def _depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
-    found = _single_multipliers(scalar, _by_channel(weights))
+    found = _int16.single_multipliers(scalar, _by_channel(weights))
     return found if isinstance(found, str) else None
 
 
@@ -155,7 +125,7 @@ def _depthwise_call(scalar: Call, weights: Tensor) -> Call:
     idle = -len(w) % 4
     fours = np.pad(w, ((0, idle), (0, 0))).T.reshape(w.shape[1], -1, 4)  # taps first
     table = np.zeros((2, len(w) + idle), np.int32)  # biases, multipliers
-    table[:, : len(w)] = scalar.constants["bias"], _single_multipliers(scalar, w)
+    table[:, : len(w)] = scalar.constants["bias"], _int16.single_multipliers(scalar, w)
     return replace(
         scalar,
         kernel="depthwise_conv2d_s16__dsp",
@@ -182,7 +152,7 @@ def _depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
     """depthwise_conv2d_s16_3x3__dsp in place of depthwise_conv2d_s16."""
     p, w = scalar.params, _by_channel(weights)
     plane_w, rows = plane_size(scalar)
-    table = np.stack([scalar.constants["bias"], _single_multipliers(scalar, w)], axis=1)
+    table = np.stack([scalar.constants["bias"], _int16.single_multipliers(scalar, w)], axis=1)
     return replace(
         scalar,
         kernel="depthwise_conv2d_s16_3x3__dsp",

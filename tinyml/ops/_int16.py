@@ -16,6 +16,8 @@ from ..graph import Array, Graph, Node, Tensor
 from ..quant import activation_range, multiplier_shift, short_multiplier
 from . import Call, Kernel, _broadcast, operand
 
+_RAISE = 17  # bits that a multiplier of 15 is raised by, and lowered by its shift
+SUMS = 1 << 31  # sums of 32 bits are below it, and not below its negative
 _INT32 = 2  # the number of the type in the schema, in the option quantized_bias_type
 
 
@@ -47,6 +49,38 @@ def scales(constants: Mapping[str, Array], wide: bool) -> dict[str, Array]:
     if wide:
         multiplier = np.array([short_multiplier(int(m)) for m in multiplier], np.int32)
     return {"multiplier": multiplier, "shift": constants["shift"]}
+
+
+def channels(weights: Array) -> Array:
+    """Rows of weights, int64 (channels, taps)."""
+    return weights.reshape(len(weights), -1).astype(np.int64)
+
+
+def _sum_range(scalar: Call, weights: Array) -> tuple[Array, Array]:
+    """The least and the largest bias plus sum of products of each channel (row), int64."""
+    wide, bias = channels(weights), scalar.constants["bias"]
+    positive, negative = np.maximum(wide, 0).sum(axis=1), np.maximum(-wide, 0).sum(axis=1)
+    low = bias - 32768 * positive - 32767 * negative
+    return low, np.asarray(bias + 32767 * positive + 32768 * negative)
+
+
+def single_multipliers(scalar: Call, weights: Array) -> Array | str:
+    """Of each channel (row) the m for which (sum * m + 2**31) >> 32 rescales its sum, int32.
+
+    Or why there is none: it takes sums of 32 bits, which any input then gives.
+    """
+    if not scalar.params["wide"]:
+        return "sums of 32 bits that may wrap"
+    low, high = _sum_range(scalar, weights)
+    if (low < -SUMS).any() or (high >= SUMS).any():
+        return "sums beyond 32 bits"
+    multiplier, shift = (scalar.constants[k].astype(np.int64) for k in ("multiplier", "shift"))
+    most = np.maximum(-low, high) * multiplier  # below half of the last place of a result: zero
+    multiplier = np.where(most < np.int64(1) << np.clip(14 - shift, 0, 62), 0, multiplier)
+    if ((shift > -1) | (shift < -_RAISE))[multiplier != 0].any():
+        return f"a scale outside 2**-{_RAISE + 1} to 1/2"
+    raised = multiplier << np.clip(_RAISE + shift, 0, _RAISE)
+    return np.asarray(raised.astype(np.int32))
 
 
 def call_of(call: Call, kernel: str, node: Node, graph: Graph) -> Call:

@@ -19,7 +19,7 @@ COLUMN_BYTES = 2560
 WINDOW_BYTES = 4096
 
 
-def _round_up(value: int, unit: int) -> int:
+def round_up(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
@@ -32,7 +32,7 @@ def _groups(call: Call, weights: Array, packed: Array) -> dict[str, Array]:
     count = len(weights)
     sums = weights.astype(np.int64).sum(axis=1) * int(call.params["in_zero"])
     bias = (call.constants["bias"].astype(np.int64) - sums).astype(np.int32)
-    rows = np.zeros((3, _round_up(count, GROUP)), np.int32)
+    rows = np.zeros((3, round_up(count, GROUP)), np.int32)
     rows[:, :count] = bias, call.constants["multiplier"], call.constants["shift"]
     scales = rows.reshape(3, -1, GROUP).swapaxes(0, 1).reshape(-1, 3 * GROUP)
     words = np.ascontiguousarray(packed).reshape(len(scales), -1).view("<i4")
@@ -42,7 +42,7 @@ def _groups(call: Call, weights: Array, packed: Array) -> dict[str, Array]:
 def _blocks(weights: Array) -> Array:
     """(channels, taps) as (groups of four, channel, block, 16 taps), filled up with zeros."""
     channels, taps = weights.shape
-    shape = _round_up(channels, GROUP), _round_up(taps, LANES)
+    shape = round_up(channels, GROUP), round_up(taps, LANES)
     padded = np.zeros(shape, np.int8)
     padded[:channels, :taps] = weights
     return padded.reshape(-1, GROUP, shape[1] // LANES, LANES)
@@ -86,7 +86,7 @@ def conv_1x1(call: Call) -> Call:
     p = {name: int(value) for name, value in call.params.items()}
     weights = call.constants["weights"].reshape(p["out_c"], -1)
     step = p["stride_w"] * p["in_c"]
-    taps = _round_up(p["in_c"], LANES)
+    taps = round_up(p["in_c"], LANES)
     # Pixels whose taps end behind the last byte of a row, or of the image.
     behind = (p["out_w"] - 1) * step + taps - p["in_w"] * p["in_c"]
     tail = -(-max(behind, 0) // step)
@@ -136,7 +136,7 @@ def conv(call: Call) -> Call:
             "in_zero": p["in_zero"],
         },
         constants={"spread": spread, **_groups(call, weights, _dense_weights(weights))},
-        scratch=last + max(p["ker_w"] * column, _round_up(weights.shape[1], LANES)),
+        scratch=last + max(p["ker_w"] * column, round_up(weights.shape[1], LANES)),
     )
 
 
@@ -163,7 +163,7 @@ def dense(call: Call) -> Call:
             **_take(p, "batches in_n"),
         },
         constants=_groups(call, weights, _blocks(weights).swapaxes(1, 2)),
-        scratch=_round_up(in_n, LANES) if in_n % LANES else 0,
+        scratch=round_up(in_n, LANES) if in_n % LANES else 0,
     )
 
 
@@ -174,7 +174,7 @@ def depthwise_refusal(call: Call) -> str | None:
 
 def depthwise(call: Call) -> Call:
     p = {name: int(value) for name, value in call.params.items()}
-    channels = _round_up(p["out_c"], GROUP)
+    channels = round_up(p["out_c"], GROUP)
     weights = call.constants["weights"].reshape(p["ker_h"], p["ker_w"], p["out_c"])
     fours = -(-p["ker_h"] // GROUP)
     columns = (p["out_w"] - 1) * p["stride_w"] + (p["ker_w"] - 1) * p["dil_w"] + 1
@@ -183,7 +183,7 @@ def depthwise(call: Call) -> Call:
     fitting = WINDOW_BYTES // (together * fours * columns * GROUP)
     piece = min(max(fitting // LANES * LANES, LANES), channels)
     # Windows woven together must not reach into one another with the ends of vectors.
-    column = GROUP * _round_up(piece, LANES if together > 1 else GROUP)
+    column = GROUP * round_up(piece, LANES if together > 1 else GROUP)
     window = np.zeros(blocks * GROUP, np.int32)
     taps = np.zeros((channels, blocks * GROUP, GROUP), np.int8)
     places = [(four, x) for four in range(fours) for x in range(p["ker_w"])]
@@ -192,7 +192,7 @@ def depthwise(call: Call) -> Call:
         taps[: p["out_c"], word, : len(rows)] = rows.T
         window[word] = (four * columns + x * p["dil_w"]) * column
     packed = taps.reshape(-1, GROUP, blocks * LANES)[:, [0, 2, 1, 3]]
-    sources = np.arange(_round_up(channels, LANES)) // p["depth_multiplier"]
+    sources = np.arange(round_up(channels, LANES)) // p["depth_multiplier"]
     sources = (sources.reshape(-1, LANES) - sources[::LANES, np.newaxis]).reshape(-1)
     return replace(
         call,

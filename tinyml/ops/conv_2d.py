@@ -18,6 +18,7 @@ from . import (
     _int16,
     _kronecker,
     _mve,
+    _mve_int16,
     _window,
     activation_of,
     activation_refusal,
@@ -142,6 +143,7 @@ register(
         check,
         (
             Kernel("conv2d_f32", lower_f32, dtype="float32"),
+            _mve_int16.conv_kernel(lower),
             _dsp_int16.conv_kernel(lower),
             _int16.kernel("conv2d_s16", lower),
             _int4.conv_kernel(lower),

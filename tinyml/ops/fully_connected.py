@@ -19,6 +19,7 @@ from . import (
     _int4,
     _int16,
     _mve,
+    _mve_int16,
     _window,
     activation_of,
     activation_refusal,
@@ -129,6 +130,7 @@ register(
         check,
         (
             Kernel("fully_connected_f32", lower_f32, dtype="float32"),
+            _mve_int16.dense_kernel(lower),
             _dsp_int16.dense_kernel(lower),
             _int16.kernel("fully_connected_s16", lower),
             _int4.dense_kernel(lower),
