@@ -25,7 +25,7 @@ from tinyml.build import (
     compile_image,
     linker_script,
 )
-from tinyml.errors import BoardError, BuildError, ToolError
+from tinyml.errors import BoardError, BuildError, TinymlError, ToolError
 from tinyml.paths import FIRMWARE
 from tinyml.sizes import FLASH_PARTS, RAM_PARTS
 
@@ -176,6 +176,7 @@ def test_compile_errors_show_command_and_last_lines(tmp_path: Path) -> None:
     with pytest.raises(BuildError) as caught:
         compile_image(sources, load_board("stm32"))
     assert "arm-none-eabi-gcc" in caught.value.message and "nothing" in caught.value.message
+    assert "tinyml export" in caught.value.hint  # of a folder that stays: builds clean up
 
 
 @needs_gcc
@@ -192,6 +193,22 @@ def test_missing_compiler_has_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "apt install" in caught.value.hint
     with pytest.raises(ToolError, match="cc"):
         compile_image(small(tmp_path / "c"), load_board("host"))
+
+
+def test_what_the_compiler_says_is_english_and_a_full_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The linker's own words say which region is full, but not where its own files go."""
+    fake = tmp_path / "arm-none-eabi-gcc"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    for words, kind in (("nothing", BuildError), ("No space left on device", TinymlError)):
+        fake.write_text(f'#!/bin/sh\necho "$LC_ALL: {words}" >&2; exit 1\n')
+        fake.chmod(0o755)
+        with pytest.raises(TinymlError) as caught:
+            compile_image(small(tmp_path / kind.__name__), load_board("stm32"))
+        assert type(caught.value) is kind
+        assert ("C: nothing" in caught.value.message) != ("TMPDIR" in caught.value.hint)
 
 
 def test_old_compiler_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

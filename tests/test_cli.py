@@ -248,6 +248,31 @@ def test_an_interrupt_ends_with_130(tmp_path: Path, model: Path) -> None:
     assert b"Traceback" not in stderr
 
 
+def test_an_interrupt_while_the_program_is_loaded_says_nothing(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+class Loads:
+    def find_spec(self, name, path, target=None):
+        if name == "tinyml.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Loads())
+from tinyml.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (-2, b"", b"")  # 130 of a shell
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_of_few_characters(encoding: str, tmp_path: Path, model: Path) -> None:
+    command = [sys.executable, "-m", "tinyml", "inspect", str(model)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "60"}
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "live bytes" in done.stdout.decode(encoding)
+
+
 def test_argmax_gives_classes(tmp_path: Path, model: Path) -> None:
     shape = networks_input_shape(model)
     np.savez(tmp_path / "x.npz", t0=np.ones((2, *shape[1:]), np.int8))

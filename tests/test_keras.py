@@ -431,6 +431,15 @@ def test_out_of_memory_is_told(crashing: Callable[..., TinymlError]) -> None:
     assert "SIGKILL" in error.message and "memory" in error.hint
 
 
+def test_a_full_disk_does_not_blame_the_converter(crashing: Callable[..., TinymlError]) -> None:
+    """Real words of TensorFlow, on a temporary folder of 16 kB."""
+    error = crashing(
+        STAGE + "raise RuntimeError('{{node}} /tmp/part-0.tempstate1; No space left on device')"
+    )
+    assert error.message == "converting model.keras: No space left on device"
+    assert not isinstance(error, InputError) and "TMPDIR" in error.hint
+
+
 def test_time_limit(crashing: Callable[..., TinymlError]) -> None:
     assert "more than 1 s" in crashing("time.sleep(60)", timeout=1).message
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .board import Board, Region
-from .errors import BoardError, BuildError, ToolError
+from .errors import BoardError, BuildError, ToolError, disk_full
 from .paths import FIRMWARE, TEMPLATES
 from .sizes import SizeReport, read_elf, size_report
 
@@ -24,6 +25,8 @@ LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og")
 _OLDEST_GCC = 10
 _TIMEOUT_S = 600
 _APT_HINT = "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi (or the Arm GNU toolchain)"
+_C_HINT = "tinyml export MODEL writes the C of a model to a folder of yours, to compile by hand"
+_CXX_HINT = "does your TFLite-Micro have all its headers? docs/TFLM.md"
 _OVERFLOW = re.compile(r"region [`']tm_(\w+)' overflowed by (\d+) bytes")
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
@@ -223,7 +226,7 @@ def _compile(sources: Sources, file: str, compiler: _Compiler, flags: Sequence[s
     command += [*flags, f"-ffile-prefix-map={sources.folder}=."]
     command += [f"-I{name}" for name in sources.includes]
     command += [f"-D{name}={value}" for name, value in sorted(sources.defines.items())]
-    _run([*command, "-c", file, "-o", target], sources.folder)
+    _run([*command, "-c", file, "-o", target], sources.folder, _CXX_HINT if cxx else _C_HINT)
     return target
 
 
@@ -295,8 +298,8 @@ def _link_firmware(
     )
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
-    """Standard output of `command`, run in `folder`; BuildError with its last lines."""
+def _run(command: Sequence[str], folder: Path, hint: str = "") -> str:
+    """Standard output of `command`, run in `folder`; BuildError with its last lines, in English."""
     shown = " ".join([Path(command[0]).name, *command[1:]])
     try:
         done = subprocess.run(
@@ -306,6 +309,7 @@ def _run(command: Sequence[str], folder: Path) -> str:
             text=True,
             errors="replace",
             timeout=_TIMEOUT_S,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except OSError as error:
         raise ToolError(f"cannot run {command[0]}: {error.strerror}", hint=_APT_HINT) from error
@@ -313,7 +317,9 @@ def _run(command: Sequence[str], folder: Path) -> str:
         raise BuildError(f"no end after {_TIMEOUT_S} s: {shown}") from error
     if done.returncode != 0:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
-        raise BuildError(f"{shown}\n{last}", hint=f"it ran in {folder}")
+        if full := disk_full(f"{shown.split()[0]} in {folder.parent}", last):
+            raise full
+        raise BuildError(f"{shown}\n{last}", hint=hint)
     return done.stdout
 
 

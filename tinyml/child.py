@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import errors
-from .errors import ModelError, TinymlError, ToolError
+from .errors import ModelError, TinymlError, ToolError, disk_full
 
 QUIET = {
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -108,6 +108,8 @@ def _error(answer: Mapping[str, Any]) -> TinymlError:
 def _crash(
     child: Child, job: Mapping[str, Any], answer: Mapping[str, Any], status: int, stderr: str
 ) -> TinymlError:
+    if full := disk_full(f"converting {job['name']}", stderr):
+        return full
     stage = str(answer.get("stage", "start"))
     what, hint = child.stages.get(stage, child.stages["start"])
     message = what.format(name=job["name"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -293,8 +294,13 @@ def main() -> None:
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # of a terminal that has fewer characters
+            stream.reconfigure(errors="replace")
     try:
         app()
+    except KeyboardInterrupt:  # outside of the command itself, which ends the same way
+        sys.exit(130)
     except TinymlError as error:
         _fail(error.message, error.hint)
         sys.exit(error.exit_code)

@@ -1,6 +1,8 @@
 """What can go wrong, as one clear sentence and a hint; caught once, in cli.py."""
 
 import errno
+import os
+import tempfile
 
 from .clean import printable
 
@@ -67,6 +69,18 @@ class RunError(TinymlError):
 
 class PortError(InputError):
     """A serial port that does not exist, or that somebody else holds."""
+
+
+def disk_full(doing: str, said: str) -> TinymlError | None:
+    """The error of a program that ended with these words, where they blame a full disk."""
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in said:
+            return TinymlError(
+                f"{doing}: {os.strerror(number)}",
+                hint=f"{_CAUSES[number]}; temporary files are in {tempfile.gettempdir()}, or "
+                "where the variable TMPDIR says",
+            )
+    return None
 
 
 def describe(error: OSError) -> tuple[str, str]:
