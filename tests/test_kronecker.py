@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from tests.modelfile import ACTIVATIONS, VALID, ModelFile
 from tests.target import check_on_core
 from tests.test_streams import all_streamed
-from tinyml import tflite
-from tinyml.board import load_board
+from tinyml import flow, tflite
+from tinyml.board import Board, load_board
 from tinyml.engines import aot
 from tinyml.ops import OPS, _kronecker
 
@@ -79,6 +80,52 @@ def refusal(blob: bytes) -> str | None:
     step = aot.plan(graph, load_board(BOARD).isa, goal="speed").steps[-1]
     kernel = next(k for k in OPS["CONV_2D"].kernels if k.name == KERNEL)
     return kernel.fits(step.node, graph)
+
+
+def chain_of(taps: int, layers: int = 1) -> flow.Model:
+    """Convolutions of single pixels, one behind the other, with small weights: 12 x 12 x `taps`."""
+    m, rng = ModelFile(), np.random.default_rng(5)
+    last = m.input((1, 12, 12, taps), scale=0.05, zero_point=-128)
+    for i in range(layers):
+        weights = rng.integers(-3, 4, (taps, 1, 1, taps)).astype(np.int8)
+        w = m.constant(weights, scale=np.full(taps, 0.01))
+        b = m.constant(np.zeros(taps, np.int32), scale=np.full(taps, 0.0005))
+        new = m.output if i + 1 == layers else m.tensor
+        y = new((1, 12, 12, taps), scale=0.05, zero_point=-128)
+        options = {"padding": VALID, "strideH": 1, "strideW": 1}
+        options["fusedActivationFunction"] = ACTIVATIONS["RELU"]
+        m.op("CONV_2D", [last, w, b], [y], "Conv2DOptions", **options)
+        last = y
+    blob = m.finish()
+    return flow.Model("chain", blob, tflite.parse(blob))
+
+
+def test_it_is_not_taken_where_reading_its_weights_from_flash_costs_more() -> None:
+    """By the wait states and the cache that the board file tells, layer by layer."""
+    l4r5 = load_board("nucleo_l4r5zi")
+
+    def kernels(board: Board, model: flow.Model, in_ram: bool = False) -> list[tuple[bool, bool]]:
+        """Of each layer, whether it is this kernel, and whether its weights are in RAM."""
+        plan = flow.compile_model(model, board, "speed", weights_in_ram=in_ram)
+        reasons = [s["reason"] for s in plan.to_json()["schedule"]]
+        told = [f"{KERNEL}: its weights do not fit in RAM, and flash has" in r for r in reasons]
+        ours = [s.call.kernel == KERNEL for s in plan.steps]
+        assert told == [not own for own in ours]
+        return [
+            (own, (s.index, "weights") in plan.in_ram)
+            for own, s in zip(ours, plan.steps, strict=True)
+        ]
+
+    assert kernels(l4r5, chain_of(64), in_ram=True) == [(True, True)]
+    assert kernels(l4r5, chain_of(64)) == [(False, False)]
+    assert kernels(l4r5, chain_of(16)) == [(True, False)]  # they stay in the cache of the flash
+    assert kernels(replace(l4r5, flash_reads=None), chain_of(64)) == [(True, False)]
+    three = chain_of(64, layers=3)
+    arena = flow.compile_model(three, l4r5, "speed").arena
+    size = arena + l4r5.stack_bytes + flow._RAM_FOR_THE_REST + 12_000  # one layer's constants
+    ram = tuple(replace(r, size=size) if r is l4r5.ram else r for r in l4r5.regions)
+    first, *others = kernels(replace(l4r5, regions=ram), three, in_ram=True)
+    assert first == (True, True) and not any(own for own, _ in others)
 
 
 def test_sums_beyond_their_fields_are_refused() -> None:

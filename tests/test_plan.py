@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests import networks
@@ -78,6 +78,7 @@ def test_chains_run_row_by_row_give_the_same(data: st.DataObject) -> None:
     blob = networks.chain(pick)
     graph = tflite.parse(blob)
     flat = aot.plan(graph)
+    assume(len(flat.steps) > 1)  # some layers become one
     first = pick.integer(0, len(flat.steps) - 2)
     last = pick.integer(first + 2, len(flat.steps))
     streamed = make_plan(graph, streams=[(first, last)])

@@ -41,8 +41,8 @@ does not exist is an error that names the file and the key.
 | `[[region]]` `name`, `kind`, `start`, `size`, `note` | memory; the first `flash` holds the \
 program, the first `ram` stack, data and arena |
 | `[flash]` `wait_states`, `read_bytes`, `line_bytes`, `code_lines`, `data_lines`, `source` | for \
-estimates of cycles: each read of `read_bytes` comes so much later, unless a cache of lines for \
-code and for data has it |
+estimates of cycles, and kernels chosen by them: each read of `read_bytes` comes so much later, \
+unless a cache of lines for code and for data has it |
 | `[oscillator]` `kind`, `hz` | what the clock is made from: `crystal`, `external` (a clock fed \
 in, the oscillator bypassed) or `internal` |
 | `[console]` `uart`, `base`, `baud`, `tx`, `rx`, `function`, `pins` | the UART of the protocol, \

@@ -57,8 +57,9 @@ def export(
                 model, work, prefix, board, runtime, custom, arena, tell
             )
         else:
-            plan = flow.compile_model(model, board or load_board("host"), optimize)
-            plan = replace(plan, in_ram=frozenset())
+            plan = flow.compile_model(
+                model, board or load_board("host"), optimize, weights_in_ram=False
+            )
             flow.write_sources(model, plan, prefix, work, compact=optimize == "size")
             (work / "tm_wire.h").unlink()  # of the bench firmware
             sources, includes = ("model.c",), (".", "include")

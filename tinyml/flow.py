@@ -17,7 +17,7 @@ from .engines import aot, tflm
 from .files import whole_folder, write_json
 from .graph import Graph
 from .paths import FIRMWARE
-from .plan import Plan, lean, with_weights_in_ram, without_room
+from .plan import Plan, Refused, lean, slow_in_flash, with_weights_in_ram, without_room
 from .probes import Options
 from .quantize import Precision, is_float, quantize
 from .results import Run, write_manifest
@@ -104,21 +104,45 @@ def load_model(
     return Model(path.stem, content, tflite.parse(content, path.name), quantized.warnings)
 
 
-def compile_model(model: Model, board: Board, optimize: str = "balanced", *, rank: int = 0) -> Plan:
+def compile_model(
+    model: Model,
+    board: Board,
+    optimize: str = "balanced",
+    *,
+    rank: int = 0,
+    weights_in_ram: bool = True,
+) -> Plan:
     """The plan of a model for a board; ModelError or BoardError where it cannot be or not fit.
 
     For speed, flash is spent on larger transformed weights where there is enough, and weights go
-    to RAM as far as it is free: flash of most chips has wait states. Weights of int4 otherwise stay
-    so in flash; each run unpacks those of many uses where there is RAM for it, but for size.
+    to RAM as far as it is free and `weights_in_ram` allows: flash of most chips has wait states.
+    Where weights stay there, kernels that lose by what the board file says of it are not taken.
+    Weights of int4 otherwise stay so in flash; each run unpacks those of many uses where there is
+    RAM for it, but for size.
     Layers run row by row where that saves RAM and costs little time, when balanced: each costs time
     and code. Where there is not enough RAM without, they do at any level, also where it costs more.
     `rank` as in make_plan().
     """
+    refused: Refused = {}
+    in_ram = frozenset[tuple[int, str]]()
+    while True:
+        plan = _plan(model.graph, board, optimize, rank, refused)
+        if optimize == "speed" and weights_in_ram and not board.host:
+            free = board.ram.size - plan.arena - board.stack_bytes - _RAM_FOR_THE_REST
+            plan = with_weights_in_ram(plan, free, in_ram)
+        slow = slow_in_flash(plan, board.flash_reads)
+        if not slow:
+            return plan
+        refused, in_ram = {**refused, **slow}, plan.in_ram
+
+
+def _plan(graph: Graph, board: Board, optimize: str, rank: int, refused: Refused) -> Plan:
+    """The best plan that fits the board, with all weights in flash."""
     goal = "" if optimize == "speed" else optimize
-    plan = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
+    plan = aot.plan(graph, board.isa, goal=goal, rank=rank, refused=refused)
     too_large = []
-    for goal in () if board.host else _goals(model.graph, optimize):
-        fast = aot.plan(model.graph, board.isa, goal=goal, rank=rank)
+    for goal in () if board.host else _goals(graph, optimize):
+        fast = aot.plan(graph, board.isa, goal=goal, rank=rank, refused=refused)
         if _fits(fast.weight_bytes + _FLASH_FOR_THE_REST, fast.arena + board.stack_bytes, board):
             plan = fast
             break
@@ -130,10 +154,7 @@ def compile_model(model: Model, board: Board, optimize: str = "balanced", *, ran
         plan = lean(whole, free=True)
     if not board.host and plan.arena + board.stack_bytes > board.ram.size:
         plan = min(plan, lean(whole, free=False), key=lambda p: p.arena)
-    ram = plan.arena + board.stack_bytes
-    compiler.check_fits(board, plan.weight_bytes, ram)
-    if optimize == "speed" and not board.host:
-        plan = with_weights_in_ram(plan, board.ram.size - ram - _RAM_FOR_THE_REST)
+    compiler.check_fits(board, plan.weight_bytes, plan.arena + board.stack_bytes)
     return plan
 
 

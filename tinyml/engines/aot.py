@@ -11,7 +11,7 @@ from .. import passes
 from ..errors import ModelError
 from ..graph import Graph, Node
 from ..ops import OPS
-from ..plan import Plan, make_plan
+from ..plan import Plan, Refused, make_plan
 
 _WEIGHTED = (
     "CONV_2D",
@@ -132,8 +132,9 @@ def plan(
     floats: bool = False,
     goal: str = "",
     rank: int = 0,
+    refused: Refused | None = None,
 ) -> Plan:
-    """Check, simplify and plan a graph for a core with these instruction sets."""
+    """Check, simplify and plan a graph for a core with these instruction sets; see make_plan()."""
     graph = passes.prepare(graph)
     check(graph, floats)
-    return make_plan(passes.run(graph), isa, goal=goal, rank=rank)
+    return make_plan(passes.run(graph), isa, goal=goal, rank=rank, refused=refused)

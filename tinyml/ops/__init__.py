@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from ..board import FlashReads
 from ..errors import ModelError
 from ..flatbuffer import Table
 from ..flexbuffer import Scalar
@@ -88,6 +89,8 @@ class Kernel:
     taken only where the user asks for that: "speed" for more flash or RAM. A `packed` one reads
     int4 weights (input 1) as they are: it is for these alone, and neither for "speed", which has
     them expanded in flash, nor where "unpack" brings weights of many uses to RAM in each run.
+    `in_flash` gives the reason not to take it, if any, where its weights stay in a flash that is
+    read so.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Kernel:
     dtype: str = ""
     goal: str = ""
     packed: bool = False
+    in_flash: Callable[[Node, Graph, FlashReads], str | None] = lambda node, graph, reads: None
 
 
 def _nothing(options: Table | None) -> Any:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..board import FlashReads
 from ..graph import Array, Tensor
-from . import Call, Kernel, _rescaling
+from . import Call, Kernel, _rescaling, operand
 from ._dsp import ISA, conv_refusal, rectified
 from ._variant import Lower, variant
 
@@ -102,13 +103,37 @@ def fits(scalar: Call, weights: Tensor) -> str | None:
 
 
 def _cost_refusal(scalar: Call, weights: Tensor) -> str | None:
-    """Cycles on Cortex-M4 as estimated, of this one and of conv2d_s8__dsp."""
+    ours, others = _cycles(scalar, weights)
+    return None if ours < others else "too few channels or pixels to pay"
+
+
+def in_flash(scalar: Call, weights: Tensor, reads: FlashReads) -> str | None:
+    """Where weights stay in flash, these take longer to read than those of conv2d_s8__dsp."""
+    ours, others = _cycles(scalar, weights, reads)
+    return None if ours < others else "its weights do not fit in RAM, and flash has wait states"
+
+
+def _cycles(scalar: Call, weights: Tensor, reads: FlashReads | None = None) -> tuple[float, float]:
+    """Cycles on Cortex-M4 as estimated, of this one and of conv2d_s8__dsp.
+
+    Each group of pixels reads the constants of a group of channels again, from the cache of the
+    flash if they fit there.
+    """
     out_c, taps = weights.shape[0], weights.count // weights.shape[0]
     pixels = int(scalar.params["out_w"]) * scalar.rows
-    threes, fours = -(-pixels // 3), -(-pixels // 4)
-    ours = threes * (-(-out_c // 4) * (9.5 * taps + 110) + 9 * taps)
-    others = fours * (-(-out_c // 2) * (8.4 * taps + 100) + 9 * taps)
-    return None if ours < others else "too few channels or pixels to pay"
+    point = int(scalar.params["ker_h"]) * int(scalar.params["ker_w"]) == 1
+
+    def waits(nbytes: int) -> float:
+        if reads is None or nbytes <= reads.line_bytes * reads.data_lines:
+            return 0
+        return reads.wait_states * nbytes / reads.read_bytes
+
+    call = 9.5 * taps + 110 + waits(8 * taps + 48)
+    ours = -(-pixels // 3) * (-(-out_c // 4) * call + (12 if point else 17) * taps)
+    taps += -taps % 4
+    call = 8.4 * taps + 100 + waits(2 * taps + 32)
+    others = -(-pixels // 4) * (-(-out_c // 2) * call + (11 if point else 28) * taps)
+    return ours, others
 
 
 def pack(weights: Array) -> Array:
@@ -156,4 +181,10 @@ def call(scalar: Call, weights: Tensor) -> Call:
 
 def conv_kernel(scalar: Lower) -> Kernel:
     kernel = variant("conv2d_s8_kronecker__dsp", scalar, fits, call, ISA)
-    return replace(kernel, goal="speed")  # twice the weights
+    return replace(  # twice the weights
+        kernel,
+        goal="speed",
+        in_flash=lambda node, graph, reads: in_flash(
+            scalar(node, graph), operand(node, graph, 1), reads
+        ),
+    )

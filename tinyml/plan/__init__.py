@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .kernels import without_room
+from .kernels import Refused, without_room
 from .lean import lean
 from .lifetimes import placed
 from .make import make_plan
@@ -19,12 +19,13 @@ from .values import (
     rows_needed,
     scratch_name,
 )
-from .weights import with_weights_in_ram
+from .weights import slow_in_flash, with_weights_in_ram
 
 __all__ = [
     "Copy",
     "Item",
     "Plan",
+    "Refused",
     "State",
     "Step",
     "Stream",
@@ -36,6 +37,7 @@ __all__ = [
     "rows_needed",
     "schedule_of",
     "scratch_name",
+    "slow_in_flash",
     "with_weights_in_ram",
     "without_room",
 ]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..graph import Graph, Node
 from ..ops import OPS, Kernel, _int4, operand
 from .values import Item, Plan, Step, Stream
 
+Refused = Mapping[tuple[tuple[str, ...], str], str]
+"""Outputs of a node and a kernel that is not to compute them -> why."""
+
 
 def choose(
-    node: Node, graph: Graph, isa: frozenset[str], goal: str = "", rank: int = 0
+    node: Node,
+    graph: Graph,
+    isa: frozenset[str],
+    goal: str = "",
+    rank: int = 0,
+    refused: Refused | None = None,
 ) -> tuple[Kernel, str]:
     """The first kernel the core and the shapes allow, and why it was not an earlier one.
 
@@ -26,6 +34,8 @@ def choose(
         if kernel.goal and kernel.goal != goal:
             missing.append(f"--optimize {kernel.goal}")
         refusal = f"needs {', '.join(missing)}" if missing else kernel.fits(node, graph)
+        if refusal is None and refused:
+            refusal = refused.get((node.outputs, kernel.name))
         if _int4.is_packed(node, graph):
             refusal = refusal or _packed_refusal(kernel, node, graph, goal)
         if refusal is None:

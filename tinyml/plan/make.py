@@ -9,7 +9,7 @@ from itertools import count
 
 from ..graph import Graph, Node
 from ..ops import OPS, _int4
-from .kernels import choose
+from .kernels import Refused, choose
 from .lifetimes import placed
 from .streams import schedule_of
 from .subgraphs import control, settled
@@ -23,14 +23,17 @@ def make_plan(
     streams: Sequence[tuple[int, int]] = (),
     goal: str = "",
     rank: int = 0,
+    refused: Refused | None = None,
 ) -> Plan:
     """Choose kernels for a core's instruction sets and place all tensors.
 
     `graph` has passed the checks of every operator. `streams` gives ranges [first, last) of
     steps to run row by row; ValueError where they do not form a chain. `rank` 1 takes the second
-    best kernel of each step, to compare.
+    best kernel of each step, to compare. `refused` are kernels that are not taken, and why.
     """
-    return settled(draft(Choice(isa, goal, rank, count()), graph, streams=streams), 0, {})
+    return settled(
+        draft(Choice(isa, goal, rank, refused or {}, count()), graph, streams=streams), 0, {}
+    )
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Choice:
     isa: frozenset[str]
     goal: str
     rank: int
+    refused: Refused
     numbers: Iterator[int]
 
 
@@ -85,7 +89,7 @@ def _least(plan: Callable[[tuple[Move, ...]], Plan], moves: tuple[Move, ...]) ->
 def _step(index: int, node: Node, graph: Graph, choice: Choice) -> Step:
     if node.graphs:
         return control(index, node, graph, partial(draft, choice))
-    kernel, reason = choose(node, graph, choice.isa, choice.goal, choice.rank)
+    kernel, reason = choose(node, graph, choice.isa, choice.goal, choice.rank, choice.refused)
     call = kernel.lower(node, graph)
     if choice.goal == "unpack" and _int4.is_packed(node, graph) and not kernel.packed:
         call = _int4.stored(call) or call
