@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -12,12 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from .board import Board, Region
 from .errors import BoardError, BuildError, ToolError, disk_full
-from .paths import FIRMWARE, TEMPLATES
+from .paths import FIRMWARE
 from .sizes import SizeReport, read_elf, size_report
+from .templates import new_environment
 
 ARM_PREFIX = "arm-none-eabi-"
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og")
@@ -141,14 +141,7 @@ def compile_image(
     return _link_firmware(sources, board, compiler, flags, objects)
 
 
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+_templates = functools.cache(new_environment)
 
 
 def _stage(sources: Sources, board: Board, *, small: bool) -> Sources:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -18,8 +19,9 @@ import numpy as np
 from . import __version__
 from .clean import comment, identifier, unique
 from .graph import Array, Graph, Tensor
-from .paths import FIRMWARE, TEMPLATES
+from .paths import FIRMWARE
 from .plan import Copy, Plan, Step, Stream, View, operand_constants, rows_needed
+from .templates import new_environment
 
 _C_TYPES = {
     "int8": "int8_t",
@@ -335,15 +337,9 @@ def ports_of(
     return tuple(ports)
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
-    env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    env = new_environment()
     env.filters.update(
         c_number=c_number,
         c_values=c_values,

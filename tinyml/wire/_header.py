@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from ..paths import TEMPLATES
+from functools import cache
+
 from ._records import DTYPES, ERRORS, LINE_BYTES, OUTPUT_CHUNK, VERSION
 from ._text import COMMANDS, RECORDS, Form
 
 
+@cache
 def header() -> str:
     """tm_wire.h: the table for the firmware, to be written into the build folder."""
-    import jinja2
+    from ..templates import new_environment
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("tm_wire.h.j2").render(
-        version=VERSION,
-        line_bytes=LINE_BYTES,
-        output_chunk=OUTPUT_CHUNK,
-        dtypes=list(DTYPES),
-        errors=ERRORS,
-        records=[(form, _parameters(form), _arguments(form)) for form in RECORDS.values()],
-        commands=list(COMMANDS.values()),
+    return (
+        new_environment()
+        .get_template("tm_wire.h.j2")
+        .render(
+            version=VERSION,
+            line_bytes=LINE_BYTES,
+            output_chunk=OUTPUT_CHUNK,
+            dtypes=list(DTYPES),
+            errors=ERRORS,
+            records=[(form, _parameters(form), _arguments(form)) for form in RECORDS.values()],
+            commands=list(COMMANDS.values()),
+        )
     )
 
 
