@@ -19,7 +19,7 @@ from tinyml.counting import Block, StepCounts
 from tinyml.device import open_device
 from tinyml.errors import InputError, ProbeError, RunError, ToolError
 from tinyml.graph import Array
-from tinyml.profile import Profile, emulated, profile
+from tinyml.profile import Profile, Step, Use, beside, emulated, profile
 
 LAYERS = ("conv", "conv", "pool")
 
@@ -208,6 +208,25 @@ def test_other_cores(board: str) -> None:
     assert (found.total.cycles is not None) == timed == bool(found.rules)
     assert all(step.next_use is None for step in found.steps)
     assert all(step.use.instructions > 0 for step in found.steps)
+
+
+def test_a_plan_of_other_kernels_may_have_other_items() -> None:
+    """As where only one of the two makes a stream: such steps have no next kernel."""
+    plan = flow.compile_model(model_of(), load_board("mps2_an386"), "speed")
+    other = flow.compile_model(model_of(), load_board("mps2_an386"), "speed", rank=1)
+    other = replace(other, schedule=other.schedule[1:])
+    mine = [
+        Step(i, "", "", 0, " + ".join(s.call.kernel for s in item.steps), "", Use(1, None))
+        for i, item in enumerate(plan.schedule)
+    ]
+    uses = [Use(10 + i, None) for i in range(len(other.schedule))]
+    found = beside(mine, plan, other, uses)
+    assert found[0] == mine[0]
+    named = [step for step in found if step.next_use is not None]
+    assert named and all(
+        step.next_use == Use(9 + step.index, None) and step.next_kernel != step.kernel
+        for step in named
+    )
 
 
 def test_the_core_of_a_stand_in_is_the_boards() -> None:

@@ -188,12 +188,7 @@ def profile(
     image, counts, uses = runs[0]
     steps = _steps(plans[0], uses[1:])
     if len(plans) > 1:
-        steps = [
-            step if step.kernel == kernel else replace(step, next_kernel=kernel, next_use=use)
-            for step, kernel, use in zip(
-                steps, _kernels(plans[1].schedule), runs[1][2][1:], strict=True
-            )
-        ]
+        steps = beside(steps, plans[0], plans[1], runs[1][2][1:])
     return _profile(model, plans[0], board, machine, optimize, image, counts, uses[0], steps)
 
 
@@ -288,6 +283,30 @@ def _steps(plan: Plan, uses: Sequence[Use]) -> list[Step]:
             )
         )
     return steps
+
+
+def beside(steps: Sequence[Step], plan: Plan, other: Plan, uses: Sequence[Use]) -> list[Step]:
+    """The steps of a plan with what those of another use, one for each item of its schedule.
+
+    Other kernels may make other streams: a step without the like there has no next kernel.
+    """
+    found = dict(
+        zip(
+            map(_outputs, other.schedule),
+            zip(_kernels(other.schedule), uses, strict=True),
+            strict=True,
+        )
+    )
+
+    def told(step: Step, item: Item) -> Step:
+        kernel, use = found.get(_outputs(item), (step.kernel, None))
+        return step if step.kernel == kernel else replace(step, next_kernel=kernel, next_use=use)
+
+    return list(map(told, steps, plan.schedule))
+
+
+def _outputs(item: Item) -> tuple[tuple[str, ...], ...]:
+    return tuple(step.node.outputs for step in item.steps)
 
 
 def _kernels(schedule: Sequence[Item]) -> list[str]:

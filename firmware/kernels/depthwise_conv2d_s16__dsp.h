@@ -77,7 +77,7 @@ TM_KERNEL void depthwise_conv2d_s16__dsp_store(const struct depthwise_conv2d_s16
     }
 }
 
-TM_DRIVER void depthwise_conv2d_s16__dsp(const struct depthwise_conv2d_s16__dsp *p, int32_t y0,
+TM_KERNEL void depthwise_conv2d_s16__dsp(const struct depthwise_conv2d_s16__dsp *p, int32_t y0,
                                          int32_t y1, struct tm_in in, struct tm_out out,
                                          void *scratch)
 {

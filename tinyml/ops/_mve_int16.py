@@ -84,6 +84,32 @@ def _dense(call: Call) -> Call:
     )
 
 
+def _by_channel(call: Call) -> Array:
+    """Depthwise weights as (channels, taps)."""
+    return call.constants["weights"].reshape(-1, int(call.params["out_c"])).T
+
+
+def _depthwise(call: Call) -> Call:
+    weights = _by_channel(call)
+    channels, taps = weights.shape
+    idle = -channels % _LANES
+    eights = np.pad(weights, ((0, idle), (0, 0))).reshape(-1, _LANES, taps).swapaxes(1, 2)
+    rows = np.zeros((2, channels + idle), np.int32)
+    rows[:, :channels] = call.constants["bias"], _int16.single_multipliers(call, weights)
+    sources = np.arange(channels + idle) // call.params["depth_multiplier"]
+    sources = (sources.reshape(-1, _LANES) - sources[::_LANES, np.newaxis]).reshape(-1)
+    return replace(
+        call,
+        kernel="depthwise_conv2d_s16__mve",
+        params={k: v for k, v in call.params.items() if k != "wide"},
+        constants={
+            "weights": np.ascontiguousarray(eights),
+            "channels": np.ascontiguousarray(rows.reshape(2, -1, 4, 2).transpose(1, 0, 3, 2)),
+            "sources": sources.astype(np.uint8),
+        },
+    )
+
+
 def _kernel(
     name: str,
     scalar: str,
@@ -116,4 +142,14 @@ def dense_kernel(lower: Lower) -> Kernel:
         lower,
         _dense,
         lambda call: _multiplier_refusal(call, call.constants["weights"]),
+    )
+
+
+def depthwise_kernel(lower: Lower) -> Kernel:
+    return _kernel(
+        "depthwise_conv2d_s16__mve",
+        "depthwise_conv2d_s16",
+        lower,
+        _depthwise,
+        lambda call: _multiplier_refusal(call, _by_channel(call)),
     )

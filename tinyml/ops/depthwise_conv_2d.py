@@ -17,6 +17,7 @@ from . import (
     _int4,
     _int16,
     _mve,
+    _mve_int16,
     _window,
     activation_of,
     activation_refusal,
@@ -142,6 +143,7 @@ register(
         check,
         (
             Kernel("depthwise_conv2d_f32", lower_f32, dtype="float32"),
+            _mve_int16.depthwise_kernel(lower),
             *_dsp_int16.depthwise_kernels(lower),
             _int16.kernel("depthwise_conv2d_s16", lower),
             _int4.depthwise_kernel(lower),
