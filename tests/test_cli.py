@@ -18,6 +18,7 @@ from tests.modelfile import ModelFile
 from tests.pick import Seeded
 from tests.test_flow import huge_model
 from tests.test_tflite import weighted
+from tinyml.paths import ROOT
 
 
 def tinyml(*arguments: object, folder: Path, timeout: float = 120) -> subprocess.CompletedProcess:
@@ -262,6 +263,26 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (-2, b"", b"")  # 130 of a shell
+
+
+def test_an_interrupt_inside_of_exec_ends_with_130_too(tmp_path: Path) -> None:
+    """As while a dataclass is made: Python would end by the signal, whatever we exit with."""
+    (tmp_path / "ended.py").write_text("""
+import sys
+from tinyml import cli
+text = "import os, signal\\nos.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(9): pass"
+def app():
+    try:
+        exec(text)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as typer does
+cli.app = app
+cli.main()
+""")
+    command = [sys.executable, "-m", "ended"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(command, capture_output=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

@@ -307,6 +307,8 @@ def main() -> None:
     except OSError as error:
         _fail(*describe(error))
         sys.exit(1)
+    finally:
+        exec("")  # forgets a Ctrl-C inside of an exec() of text, which Python else ends itself by
 
 
 def _end(number: int, frame: object) -> NoReturn:
