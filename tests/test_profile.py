@@ -194,7 +194,7 @@ def test_a_board_without_an_emulator(l4r5: Profile) -> None:
 @pytest.mark.qemu
 def test_what_the_next_best_kernel_costs(l4r5: Profile) -> None:
     dense = next(step for step in l4r5.steps if step.op == "FULLY_CONNECTED")
-    assert dense.kernel == "fully_connected_s8__dsp" != dense.next_kernel
+    assert dense.kernel == "fully_connected_s8_rows__dsp" != dense.next_kernel
     assert dense.next_use is not None and dense.next_use.cycles is not None
     softmax = next(step for step in l4r5.steps if step.op == "SOFTMAX")
     assert softmax.next_use is None and softmax.next_kernel == ""
@@ -248,7 +248,7 @@ def test_the_table_says_what_the_figures_are(l4r5: Profile) -> None:
     text = console.export_text()
     assert "emulated (QEMU mps2-an386)" in text and "not measured" in text
     assert "estimated:" in text and "no estimate of cycles" in text
-    assert "█" in text and "fully_connected_s8__dsp" in text
+    assert "█" in text and "fully_connected_s8_rows__dsp" in text
 
 
 @pytest.mark.qemu

@@ -24,6 +24,14 @@ static inline int32_t tm_load4(const void *at)
     return word;
 }
 
+/* The same, and on to the next four: GCC would often count several addresses in more registers. */
+static inline int32_t tm_next4(const int8_t **at)
+{
+    int32_t word;
+    __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(*at) : : "memory");
+    return word;
+}
+
 /* Bytes 0 and 2, sign-extended into the halves of a word, each plus that half of `add`. */
 static inline int32_t tm_even_bytes(int32_t add, int32_t bytes)
 {
@@ -51,11 +59,34 @@ TM_KERNEL void tm_sum_fours(int32_t *even, int32_t *odd, const int8_t *at, int32
     }
 }
 
+/* Bytes 0 and 2, sign-extended into the halves of a word; and bytes 1 and 3. */
+static inline int32_t tm_spread_even(int32_t bytes)
+{
+    int32_t r;
+    __asm__("sxtb16 %0, %1" : "=r"(r) : "r"(bytes));
+    return r;
+}
+
+static inline int32_t tm_spread_odd(int32_t bytes)
+{
+    int32_t r;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(r) : "r"(bytes));
+    return r;
+}
+
 /* Both halves of a word, doubled. */
 static inline int32_t tm_twice_halves(int32_t halves)
 {
     int32_t r;
     __asm__("sadd16 %0, %1, %1" : "=r"(r) : "r"(halves));
+    return r;
+}
+
+/* sum + low(a) * low(b) + high(a) * high(b). */
+static inline int32_t tm_mac_both(int32_t sum, int32_t a, int32_t b)
+{
+    int32_t r;
+    __asm__("smlad %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(sum));
     return r;
 }
 

@@ -28,10 +28,12 @@
 #ifdef __OPTIMIZE_SIZE__
 #define TM_SMALL 1
 #define TM_UNROLL_4
+#define TM_UNROLL_8
 #define TM_PIECE static __attribute__((noinline, noclone, unused))
 #else
 #define TM_SMALL 0
 #define TM_UNROLL_4 _Pragma("GCC unroll 4")
+#define TM_UNROLL_8 _Pragma("GCC unroll 8")
 #define TM_PIECE TM_KERNEL
 #endif
 

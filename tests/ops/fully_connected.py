@@ -62,5 +62,22 @@ def long_int16(inputs: int = 2_101) -> bytes:
 
 
 def seldom_drawn() -> list[bytes]:
-    """What a kernel adds up in several parts."""
-    return [long_int16()]
+    """What a kernel adds up in several parts, and sums beyond 24 bits."""
+    return [long_int16(), *long_int8()]
+
+
+def long_int8() -> list[bytes]:
+    """Weights of which no two sums fit 32 bits together, for kernels that pack them."""
+    rng, models = np.random.default_rng(0), []
+    for inputs, outputs in ((1_101, 6), (1_102, 7), (1_104, 5)):
+        m = ModelFile()
+        x, y = m.input((2, inputs), scale=1.0), m.output((2, outputs), scale=4e4, zero_point=-9)
+        data = rng.integers(90, 128, (outputs, inputs)) * rng.choice([-1, 1], (outputs, 1))
+        bias = rng.integers(-100_000, 100_000, outputs)
+        w, b = (
+            m.constant(data.astype(np.int8), scale=1.0),
+            m.constant(bias.astype(np.int32), scale=1.0),
+        )
+        m.op("FULLY_CONNECTED", [x, w, b], [y], "FullyConnectedOptions")
+        models.append(m.finish())
+    return models

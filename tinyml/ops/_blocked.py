@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _order, _rescaling
+from . import Call, Kernel, _dense_rows, _order, _rescaling
 from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
@@ -94,14 +94,11 @@ def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     refusal = _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
     if refusal:
         return refusal
-    # Instructions on Cortex-M3, as counted: eight outputs at a time, and the other two kernels.
+    # Instructions on Cortex-M3, as counted: eight outputs at a time.
     out_n, in_n = w.shape
     eights = -(-out_n // 8)
     cost = in_n * (3.8 + 11.6 * eights) + 120 * eights + 20
-    others = [out_n * (6.1 * in_n + 25)]
-    if dense_pairs_fits(scalar, weights) is None:
-        others.append(_pairs_cost(out_n, in_n))
-    return "too few outputs to pay" if cost > min(others) else None
+    return "too few outputs to pay" if cost > _dense_rows.thumb2_cost(out_n, in_n) else None
 
 
 def _pairs_cost(out_n: int, in_n: int) -> float:
@@ -144,6 +141,7 @@ def dense_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     name = "fully_connected_s8"
     return (
         variant(f"{name}__thumb2", scalar, dense_fits, dense_call, THUMB2),
+        _dense_rows.kernel("thumb2", scalar),
         variant(f"{name}__thumb", scalar, dense_pairs_fits, dense_pairs_call, THUMB),
     )
 

@@ -39,7 +39,7 @@ def choose(
         if _int4.is_packed(node, graph):
             refusal = refusal or _packed_refusal(kernel, node, graph, goal)
         if refusal is None:
-            found = kernel, "; ".join(passed) or "first choice"
+            found = kernel, "; ".join(dict.fromkeys(passed)) or "first choice"
             if rank == 0:
                 return found
             rank, refusal = rank - 1, "passed over"
