@@ -72,9 +72,12 @@ class ModelFile:
         name: str = "",
         data: np.ndarray | None = None,
         variable: bool = False,
+        free: Sequence[int] = (),
     ) -> int:
         t = schema.TensorT()
         t.shape = list(shape)
+        if free:
+            t.shapeSignature = [-1 if i in free else d for i, d in enumerate(shape)]
         t.type = TYPES[dtype]
         t.name = (name or f"t{len(self.graph.tensors)}").encode()
         if scale is not None:

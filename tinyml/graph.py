@@ -34,7 +34,8 @@ class Tensor:
 
     A `variable` keeps its value from one run to the next; `initial` is what it holds before the
     first, if that is not zero (its zero point). A `packed` constant is int4: its `data` are int8
-    values from -8 to 7, of which the file and flash hold two in a byte.
+    values from -8 to 7, of which the file and flash hold two in a byte. The sizes of the dimensions
+    `free` are open in the file, which says 1.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Tensor:
     variable: bool = False
     initial: Array | None = None
     packed: bool = False
+    free: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:

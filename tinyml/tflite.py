@@ -212,7 +212,8 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
     if table.table(6, "sparsity") is not None:
         raise ModelError(f"{reader.name}: tensor {name!r} is stored sparse, which is not supported")
     variable = bool(table.scalar(5, "is_variable", "?", False))
-    tensor = Tensor(name, shape, dtype, _quant(table, name, shape, dtype), variable=variable)
+    quant = _quant(table, name, shape, dtype)
+    tensor = Tensor(name, shape, dtype, quant, variable=variable, free=_free(table, shape))
     raw = _buffer(table, name, buffers)
     if not len(raw):
         if packed:
@@ -224,7 +225,14 @@ def _tensor(table: Table, name: str, buffers: Sequence[Table]) -> Tensor:
         reader.spend(math.prod(shape), f"tensor {name!r}")
     data = (_unpacked(raw, shape) if packed else np.frombuffer(raw, dtype)).reshape(shape)
     data.flags.writeable = False
-    return replace(tensor, data=data, packed=packed)
+    return replace(tensor, data=data, packed=packed, free=())
+
+
+def _free(table: Table, shape: tuple[int, ...]) -> tuple[int, ...]:
+    signature = table.vector(7, "shape_signature", "<i4")
+    if len(signature) != len(shape):
+        return ()
+    return tuple(i for i, d in enumerate(signature) if d == -1 and shape[i] == 1)
 
 
 def _unpacked(raw: memoryview, shape: tuple[int, ...]) -> Array:

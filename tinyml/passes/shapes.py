@@ -16,6 +16,7 @@ from ..ops import slice as slice_op
 from ..ops import strided_slice
 from ..ops._move import View
 from ._rewire import rebuilt
+from .sizes import settled
 
 _MOST = 1024
 Values = list[Array]
@@ -25,19 +26,22 @@ Fold = Callable[[Node, Values, Tensor], Array]
 def fold_shapes(graph: Graph) -> Graph:
     """Integer tensors of up to 1024 values that follow from constants become constants.
 
+    Sizes that the file leaves open follow from them in turn.
     Needs no checks before it: a node that does not make sense is left to them.
     """
     tensors = dict(graph.tensors)
     nodes = []
     for node in graph.nodes:
-        value = _value(node, replace(graph, tensors=tensors))
+        now = replace(graph, tensors=tensors)
+        tensors |= settled(node, now)  # and `now` has them
+        value = _value(node, now)
         if value is None:
             nodes.append(node)
             continue
         value.flags.writeable = False
         name = node.outputs[0]
         tensors[name] = replace(tensors[name], data=value, quant=None)
-    if len(nodes) == len(graph.nodes):
+    if len(nodes) == len(graph.nodes) and tensors == graph.tensors:
         return graph
     return rebuilt(graph, nodes, tensors)
 
