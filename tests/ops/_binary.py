@@ -122,3 +122,20 @@ def case(
     values = {"fusedActivationFunction": ACTIVATIONS[pick.activation()]} if activation else {}
     m.op(name, order, [y], options, **values)
     return m.finish()
+
+
+def short_extremes(op: str, options: str) -> list[bytes]:
+    """Half of the time the largest and smallest of int16 meet, in scales that leave them whole."""
+    blobs = []
+    for activation, scale, ratio in (("NONE", 2.0, 1.0), ("RELU", 1.0, 0.7), ("RELU6", 1e-3, 1.0)):
+        m, rng = ModelFile(), np.random.default_rng(0)
+        shape, kind = (1, 3, 4, 5), {"dtype": "int16", "scale": 1.0}
+        ends = rng.choice([-32768, 32767], (2, *shape)).astype(np.int16)
+        x = m.input(shape, **kind)
+        low, a = m.constant(ends[0], scale=1.0), m.tensor(shape, **kind)
+        m.op("MINIMUM", [x, low], [a], "MaximumMinimumOptions")
+        b = m.constant(ends[1], scale=ratio)
+        y = m.output(shape, dtype="int16", scale=scale)
+        m.op(op, [a, b], [y], options, fusedActivationFunction=ACTIVATIONS[activation])
+        blobs.append(m.finish())
+    return blobs

@@ -17,3 +17,7 @@ def integer_case(pick: Pick) -> bytes:
 
 def int16_case(pick: Pick) -> bytes:
     return _binary.case(pick, "ADD", "AddOptions", _binary.short_sums, activation=True)
+
+
+def seldom_drawn() -> list[bytes]:
+    return _binary.short_extremes("ADD", "AddOptions")

@@ -1,4 +1,4 @@
-"""Sums and products of two int8 tensors, for every core: as runs of values side by side.
+"""Sums and products of two tensors, as runs of values side by side: int8 for every core, int16.
 
 An operand has as many values as the output, or those of one run, which is then a value for each
 channel: what is left of a batch normalisation, or the weights of channels in an attention block.
@@ -42,7 +42,7 @@ def _steps(call: Call) -> dict[str, int] | None:
 
 def _refusal(call: Call, of: str) -> str | None:
     if call.kernel not in of.split():
-        return "it is not int8"
+        return "it is float32"
     return "an operand is broadcast over channels" if _steps(call) is None else None
 
 
@@ -60,7 +60,7 @@ def _sum_refusal(call: Call) -> str | None:
 
 def _sign(call: Call) -> int:
     """What the second operand of a sum is multiplied by."""
-    return -1 if call.kernel == "sub_s8" else 1
+    return -1 if call.kernel.startswith("sub") else 1
 
 
 def _with(call: Call, kernel: str, names: str, **params: int) -> Call:
@@ -77,13 +77,14 @@ def _addend(call: Call, shift: int) -> int:
 
 
 def _sum(call: Call, kernel: str) -> Call:
-    """add_s8__dsp and add_s8__thumb2: operands are raised by arithmetic."""
+    """add_s8__dsp, add_s8__thumb2 and add_s16__dsp: operands are raised by arithmetic."""
     p = {name: int(value) for name, value in call.params.items()}
     shift = -p["out_shift"]
+    zeros = "a_zero b_zero " if "_s8" in kernel else ""
     return _with(
         call,
         kernel,
-        "a_zero b_zero a_multiplier b_multiplier out_multiplier act_min act_max",
+        f"{zeros}a_multiplier b_multiplier out_multiplier act_min act_max",
         a_shift=-p["a_shift"],
         b_shift=-p["b_shift"],
         b_sign=_sign(call),
@@ -190,6 +191,22 @@ def sum_kernels(scalar: Lower) -> tuple[Kernel, ...]:
         *(_kernel(scalar, n, isa, partial(_sum, kernel=n), _sum_refusal) for n, isa in names),
         _kernel(scalar, "add_s8_tables", "", _sum_by_tables, _sum_refusal),
     )
+
+
+def int16_sum_kernel(scalar: Kernel) -> Kernel:
+    """In place of add_s16 or sub_s16."""
+    name = "add_s16__dsp"
+
+    def fits(node: Node, graph: Graph) -> str | None:
+        call = scalar.lower(node, graph)
+        if any(call.params[f"{which}_zero"] for which in ("a", "b", "out")):
+            return "a zero point other than 0"
+        return _refusal(call, scalar.name) or _sum_refusal(call)
+
+    def lower(node: Node, graph: Graph) -> Call:
+        return _sum(scalar.lower(node, graph), name)
+
+    return Kernel(name, lower, frozenset({"dsp"}), fits, dtype="int16")
 
 
 def product_kernels(scalar: Lower) -> tuple[Kernel, ...]:
