@@ -82,26 +82,26 @@ struct tm_depthwise_blocks {
     "pop    {r4-r11, pc}\n\t"
 
 /* One row of a plane, its two words in r10 and r11, times one of the kernel in `w01` and `w12`,
- * for two columns of outputs. */
-#define TM_DEPTHWISE_TAPS(left, right, w01, w12)                                                   \
+ * for two columns of outputs. Then come the loads of r10 and r11, if any. */
+#define TM_DEPTHWISE_TAPS(left, right, w01, w12, load_r10, load_r11)                               \
     "smlad  " left ", r10, " w01 ", " left "\n\t"                                                  \
-    "smlatb " right ", r10, " w01 ", " right "\n\t"                                                \
+    "smlatb " right ", r10, " w01 ", " right "\n\t" TM_EARLY(load_r10)                             \
     "smlabt " left ", r11, " w12 ", " left "\n\t"                                                  \
-    "smlad  " right ", r11, " w12 ", " right "\n\t"
+    "smlad  " right ", r11, " w12 ", " right "\n\t" TM_LATE(load_r10) load_r11
 
 /* The same with the first row of the kernel, from the bias in r12 on. */
-#define TM_DEPTHWISE_FIRST_TAPS(left, right)                                                       \
+#define TM_DEPTHWISE_FIRST_TAPS(left, right, load_r10, load_r11)                                   \
     "smlad  " left ", r10, r4, r12\n\t"                                                            \
-    "smlatb " right ", r10, r4, r12\n\t"                                                           \
+    "smlatb " right ", r10, r4, r12\n\t" TM_EARLY(load_r10)                                        \
     "smlabt " left ", r11, r5, " left "\n\t"                                                       \
-    "smlad  " right ", r11, r5, " right "\n\t"
+    "smlad  " right ", r11, r5, " right "\n\t" TM_LATE(load_r10) load_r11
 
 /* One row of a plane, its three words in r10, r11 and r1, for two columns of outputs. */
-#define TM_DEPTHWISE_WIDE_TAPS(w01, w12)                                                           \
-    "smlad  r12, r10, " w01 ", r12\n\t"                                                            \
+#define TM_DEPTHWISE_WIDE_TAPS(w01, w12, load_r10, load_r11, load_r1)                              \
+    "smlad  r12, r10, " w01 ", r12\n\t" TM_EARLY(load_r10)                                         \
     "smlad  lr, r11, " w01 ", lr\n\t"                                                              \
-    "smlabt r12, r11, " w12 ", r12\n\t"                                                            \
-    "smlabt lr, r1, " w12 ", lr\n\t"
+    "smlabt r12, r11, " w12 ", r12\n\t" TM_EARLY(load_r11)                                         \
+    "smlabt lr, r1, " w12 ", lr\n\t" TM_LATE(load_r10) TM_LATE(load_r11) load_r1
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -122,29 +122,24 @@ tm_depthwise_2x2(const struct tm_depthwise_blocks *job, const int32_t *weights,
         "ldr    r12, [sp, #TM_BIAS_AT]\n\t"
         "ldr    r10, [r0], #32\n\t"
         "ldr    r11, [r3], #32\n\t"
-        TM_DEPTHWISE_FIRST_TAPS("r1", "r2")
-        "ldr    r10, [r0, #-16]\n\t"
-        "ldr    r11, [r3, #-16]\n\t"
-        TM_DEPTHWISE_TAPS("r1", "r2", "r6", "r7")
-        TM_DEPTHWISE_FIRST_TAPS("lr", "r12")
-        "ldr    r10, [r0]\n\t"
-        "ldr    r11, [r3]\n\t"
-        TM_DEPTHWISE_TAPS("r1", "r2", "r8", "r9")
-        TM_DEPTHWISE_TAPS("lr", "r12", "r6", "r7")
-        "ldr    r10, [r0, #16]\n\t"
-        "ldr    r11, [r3, #16]\n\t"
-        TM_DEPTHWISE_TAPS("lr", "r12", "r8", "r9")
-        "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"
-        "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"
-        "smmla  r12, r12, r10, r11\n\t"
-        "smmla  lr, lr, r10, r11\n\t"
+        TM_DEPTHWISE_FIRST_TAPS("r1", "r2", "ldr    r10, [r0, #-16]\n\t",
+                                "ldr    r11, [r3, #-16]\n\t")
+        TM_DEPTHWISE_TAPS("r1", "r2", "r6", "r7", "", "")
+        TM_DEPTHWISE_FIRST_TAPS("lr", "r12", "ldr    r10, [r0]\n\t", "ldr    r11, [r3]\n\t")
+        TM_DEPTHWISE_TAPS("r1", "r2", "r8", "r9", "", "")
+        TM_DEPTHWISE_TAPS("lr", "r12", "r6", "r7", "ldr    r10, [r0, #16]\n\t",
+                          "ldr    r11, [r3, #16]\n\t")
+        TM_DEPTHWISE_TAPS("lr", "r12", "r8", "r9", "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t",
+                          "ldr    r11, [sp, #TM_ADDEND_AT]\n\t")
         "smmla  r1, r1, r10, r11\n\t"
+        "smmla  lr, lr, r10, r11\n\t"
+        "smmla  r12, r12, r10, r11\n\t"
+        "ssat   r1, #8, r1, asr #12\n\t"
         "smmla  r2, r2, r10, r11\n\t"
+        "ssat   lr, #8, lr, asr #12\n\t"
         "ldr    r10, [sp, #TM_NOW_AT]\n\t"
         "ldr    r11, [sp, #TM_STEP_AT]\n\t"
         "ssat   r12, #8, r12, asr #12\n\t"
-        "ssat   lr, #8, lr, asr #12\n\t"
-        "ssat   r1, #8, r1, asr #12\n\t"
         "ssat   r2, #8, r2, asr #12\n\t"
         "strb   r12, [r10, r11]\n\t" /* where a store is repeated, the last one is right */
         "strb   lr, [r10]\n\t"
@@ -179,18 +174,17 @@ tm_depthwise_1x2(const struct tm_depthwise_blocks *job, const int32_t *weights,
         "ldr    r1, [r2], #32\n\t"
         "smlad  lr, r11, r4, r12\n\t"
         "smlad  r12, r10, r4, r12\n\t"
+        TM_EARLY("ldr    r10, [r0, #-16]\n\t")
         "smlabt lr, r1, r5, lr\n\t"
+        TM_EARLY("ldr    r1, [r2, #-16]\n\t")
         "smlabt r12, r11, r5, r12\n\t"
-        "ldr    r10, [r0, #-16]\n\t"
+        TM_LATE("ldr    r10, [r0, #-16]\n\t")
         "ldr    r11, [r3, #-16]\n\t"
-        "ldr    r1, [r2, #-16]\n\t"
-        TM_DEPTHWISE_WIDE_TAPS("r6", "r7")
-        "ldr    r10, [r0]\n\t"
-        "ldr    r11, [r3]\n\t"
-        "ldr    r1, [r2]\n\t"
-        TM_DEPTHWISE_WIDE_TAPS("r8", "r9")
-        "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t"
-        "ldr    r11, [sp, #TM_ADDEND_AT]\n\t"
+        TM_LATE("ldr    r1, [r2, #-16]\n\t")
+        TM_DEPTHWISE_WIDE_TAPS("r6", "r7", "ldr    r10, [r0]\n\t", "ldr    r11, [r3]\n\t",
+                               "ldr    r1, [r2]\n\t")
+        TM_DEPTHWISE_WIDE_TAPS("r8", "r9", "ldr    r10, [sp, #TM_MULTIPLIER_AT]\n\t",
+                               "ldr    r11, [sp, #TM_ADDEND_AT]\n\t", "")
         "smmla  r12, r12, r10, r11\n\t"
         "smmla  lr, lr, r10, r11\n\t"
         "ldr    r10, [sp, #TM_NOW_AT]\n\t"

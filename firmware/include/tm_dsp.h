@@ -140,19 +140,19 @@ static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int
 
 /* Two output channels of `groups` times four pixels. `columns` has, for each two taps, one word of
  * each of four pixels, group behind group; `weights` one word. Results go to out[0], out[1] and on
- * by `step` for each pixel. A round of eight steps fills the L4R5's instruction cache; rounds of two
- * take 312 bytes less and 15 % more instructions. */
+ * by `step` for each pixel. A round of eight steps fills the L4R5's instruction cache; rounds of
+ * two take 312 bytes less and 15 % more instructions. */
 #ifdef __OPTIMIZE_SIZE__
 #define TM_ROUND_BITS "1"
 #else
 #define TM_ROUND_BITS "3"
 #endif
 
-/* A round of steps of 16 products, up to the flags that end the loop; what it needs of a step before
- * is loaded AHEAD. Cortex-M4: 13 instructions and 16 cycles a step; a third load behind two others
- * costs one cycle, LDRD always three. Cortex-M7, where LDRD goes alone and a value is used two cycles
- * after its load: 14 instructions, 8.2 cycles instead of 12.1, by LLVM's scheduling model, not
- * measured (docs/ESTIMATES.md). */
+/* A round of steps of 16 products, up to the flags that end the loop; what it needs of a step
+ * before is loaded AHEAD. Cortex-M4: 13 instructions and 16 cycles a step; a third load behind two
+ * others costs one cycle, LDRD always three. Cortex-M7, where LDRD goes alone and a value is used
+ * two cycles after its load: 14 instructions, 8.2 cycles instead of 12.1, by LLVM's scheduling
+ * model, not measured (docs/ESTIMATES.md). */
 #ifdef TM_DUAL_ISSUE
 #define TM_DOT_STEP_BYTES "56"
 #define TM_DOT_AHEAD                                                                               \
@@ -328,8 +328,8 @@ static inline void tm_dot_pixels(const int32_t *columns, int32_t pixels, const i
 }
 
 /* A round of two steps of 16 products, which leaves its number in r12. Cortex-M4: 13 instructions
- * and 16 cycles a step. Cortex-M7, for the reasons of tm_dot_4x2: 14 instructions, 9.5 cycles instead
- * of 13, the loop included, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
+ * and 16 cycles a step. Cortex-M7, for the reasons of tm_dot_4x2: 14 instructions, 9.5 cycles
+ * instead of 13, the loop included, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
 #ifdef TM_DUAL_ISSUE
 #define TM_WINOGRAD_STEP(load_r12, load_r10, load_r11)                                             \
     "smlad  r2, r10, r12, r2\n\t"                                                                  \
@@ -426,6 +426,18 @@ static inline int32_t tm_sub_halves(int32_t a, int32_t b)
     return r;
 }
 
+/* Words of the next row of a plane are loaded side by side, which saves Cortex-M4 a cycle; for
+ * Cortex-M7 each beside a product, as soon as its register is free: 40 cycles instead of 44 for a
+ * block of tm_depthwise_2x2, 23 instead of 26 for one of 1x2, 22 instead of 25 for a pair of
+ * tm_depthwise_3x3, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
+#ifdef TM_DUAL_ISSUE
+#define TM_EARLY(load) load
+#define TM_LATE(load)
+#else
+#define TM_EARLY(load)
+#define TM_LATE(load) load
+#endif
+
 /* A 3x3 depthwise convolution of one channel. `plane` has padded int16 rows, `line` bytes apart.
  * `weights` has two words a row of the kernel: taps (0, 1) and (1, 2), doubled; `channel` twice the
  * bias, multiplier, addend, shift. Each of `rows` rows gets `pairs` times two outputs of columns
@@ -462,22 +474,19 @@ struct tm_depthwise_3x3 {
     "ldr    r11, [r3, r1]\n\t"                                                                     \
     "mov    lr, r12\n\t"                                                                           \
     "smlad  r12, r10, r6, r12\n\t"                                                                 \
-    "smlatb lr, r10, r6, lr\n\t"                                                                   \
+    "smlatb lr, r10, r6, lr\n\t" TM_EARLY("ldr    r10, [r0, r1, lsl #1]\n\t")                      \
     "smlabt r12, r11, r7, r12\n\t"                                                                 \
-    "smlad  lr, r11, r7, lr\n\t"                                                                   \
-    "ldr    r10, [r0, r1, lsl #1]\n\t"                                                             \
+    "smlad  lr, r11, r7, lr\n\t" TM_LATE("ldr    r10, [r0, r1, lsl #1]\n\t")                       \
     "ldr    r11, [r3, r1, lsl #1]\n\t"                                                             \
     "smlad  r12, r10, r8, r12\n\t"                                                                 \
-    "smlatb lr, r10, r8, lr\n\t"                                                                   \
+    "smlatb lr, r10, r8, lr\n\t" TM_EARLY("ldr    r10, [r0], #4\n\t")                              \
     "smlabt r12, r11, r9, r12\n\t"                                                                 \
-    "smlad  lr, r11, r9, lr\n\t"                                                                   \
-    "ldr    r10, [r0], #4\n\t"                                                                     \
+    "smlad  lr, r11, r9, lr\n\t" TM_LATE("ldr    r10, [r0], #4\n\t")                               \
     "ldr    r11, [r3], #4\n\t"                                                                     \
     "smlad  r12, r10, r4, r12\n\t"                                                                 \
-    "smlatb lr, r10, r4, lr\n\t"                                                                   \
+    "smlatb lr, r10, r4, lr\n\t" TM_EARLY("ldr    r10, [sp, #12]\n\t")                             \
     "smlabt r12, r11, r5, r12\n\t"                                                                 \
-    "smlad  lr, r11, r5, lr\n\t"                                                                   \
-    "ldr    r10, [sp, #12]\n\t"                                                                    \
+    "smlad  lr, r11, r5, lr\n\t" TM_LATE("ldr    r10, [sp, #12]\n\t")                              \
     "ldr    r11, [sp, #16]\n\t"                                                                    \
     PAIR                                                                                           \
     "ldr    r11, [sp, #20]\n\t"                                                                    \
@@ -501,17 +510,14 @@ struct tm_depthwise_3x3 {
     "ldr    r12, [sp, #8]\n\t"                                                                     \
     "ldr    r10, [r0, r1]\n\t"                                                                     \
     "ldr    r11, [r3, r1]\n\t"                                                                     \
-    "smlad  r12, r10, r6, r12\n\t"                                                                 \
-    "smlabt r12, r11, r7, r12\n\t"                                                                 \
-    "ldr    r10, [r0, r1, lsl #1]\n\t"                                                             \
+    "smlad  r12, r10, r6, r12\n\t" TM_EARLY("ldr    r10, [r0, r1, lsl #1]\n\t")                    \
+    "smlabt r12, r11, r7, r12\n\t" TM_LATE("ldr    r10, [r0, r1, lsl #1]\n\t")                     \
     "ldr    r11, [r3, r1, lsl #1]\n\t"                                                             \
-    "smlad  r12, r10, r8, r12\n\t"                                                                 \
-    "smlabt r12, r11, r9, r12\n\t"                                                                 \
-    "ldr    r10, [r0], #4\n\t"                                                                     \
+    "smlad  r12, r10, r8, r12\n\t" TM_EARLY("ldr    r10, [r0], #4\n\t")                            \
+    "smlabt r12, r11, r9, r12\n\t" TM_LATE("ldr    r10, [r0], #4\n\t")                             \
     "ldr    r11, [r3], #4\n\t"                                                                     \
-    "smlad  r12, r10, r4, r12\n\t"                                                                 \
-    "smlabt r12, r11, r5, r12\n\t"                                                                 \
-    "ldr    r10, [sp, #12]\n\t"                                                                    \
+    "smlad  r12, r10, r4, r12\n\t" TM_EARLY("ldr    r10, [sp, #12]\n\t")                           \
+    "smlabt r12, r11, r5, r12\n\t" TM_LATE("ldr    r10, [sp, #12]\n\t")                            \
     "ldr    r11, [sp, #16]\n\t"                                                                    \
     SINGLE                                                                                         \
     "ldr    r11, [sp, #20]\n\t"                                                                    \
