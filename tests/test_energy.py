@@ -350,7 +350,7 @@ def test_an_led_on_the_trigger_pin_is_told(tmp_path, monkeypatch):
 def test_energy_of_an_emulator_is_refused(board, tmp_path):
     built = FakeBuilt(load_board(board))
     meter = open_meter("ppk2", {"voltage": "3"})
-    with pytest.raises(InputError, match="energy is measured on a board"):
+    with pytest.raises(InputError, match="energy is that of a board"):
         measure_energy(built, tmp_path, meter=meter)
 
 
@@ -364,9 +364,9 @@ def test_a_voltage_above_the_boards_is_never_switched_on(tmp_path):
         meter = open_meter("ppk2", {"port": emulator.port, "voltage": "5"})
         measure_energy(built, tmp_path, meter=meter, port="socket://127.0.0.1:1")
     assert not emulator.commands
-    measure._check_supply(dataclasses.replace(BUILT.board, power=Power(5.0)), meter)
+    measure.check_supply(dataclasses.replace(BUILT.board, power=Power(5.0)), meter)
     low = dataclasses.replace(BUILT.board, power=Power(1.8))  # where its figure is from
-    measure._check_supply(low, open_meter("ppk2", {"voltage": "3.3"}))
+    measure.check_supply(low, open_meter("ppk2", {"voltage": "3.3"}))
 
 
 class Noise:
@@ -461,6 +461,7 @@ def command(monkeypatch):
     from tinyml import cli, cli_energy
 
     monkeypatch.setattr(cli_energy, "_build", lambda *a, **k: FakeBuilt(BUILT.board))
+    monkeypatch.setattr(cli_energy, "_board", lambda name: BUILT.board)
     monkeypatch.setattr(FakeBuilt, "folder", Path("build/net"), raising=False)
     return lambda *words: CliRunner().invoke(cli.app, ["energy", *words])
 
@@ -490,6 +491,22 @@ def test_the_command_measures_and_prints(command, tmp_path):
 def test_the_command_names_what_is_wrong(command, words, message):
     done = command("net.tflite", *words)
     assert isinstance(done.exception, InputError) and message in done.exception.message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "voltage=3"), "energy is that of a board, and probe qemu is none"),
+        (("--set", "voltage=5", "--port", "socket://127.0.0.1:1"), "would give mps2_an386 5 V"),
+        (("--meter", "ina", "--set", "self=yes", "--set", "shunt=0.1"), "probe qemu is none"),
+        (("--meter", "estimate"), "no [power] active_ma"),
+    ],
+)
+def test_the_command_refuses_before_it_builds(command, words, message, monkeypatch, tmp_path):
+    monkeypatch.setattr("tinyml.cli_energy._build", None)
+    done = command("net.tflite", *words, "--results", str(tmp_path / "results"))
+    assert isinstance(done.exception, InputError) and message in done.exception.message
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_never_lets_an_estimate_look_measured(command, tmp_path, monkeypatch):

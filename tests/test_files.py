@@ -37,6 +37,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]
 
 
+def test_where_nothing_can_be_written_what_was_to_be_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*, prefix: str, dir: Path, suffix: str = "") -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(dir / f"{prefix}abc{suffix}"))
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(files.tempfile, "mkdtemp", refuse)
+    for path, write in (
+        (tmp_path / "a.toml", files.whole_file),
+        (tmp_path / "b", files.whole_folder),
+    ):
+        with pytest.raises(OSError) as caught, write(path):
+            raise AssertionError("not reached")
+        assert describe(caught.value)[0] == f"{path}: Read-only file system"
+
+
 def test_a_failed_folder_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "build"
     for text in ("first", "second"):

@@ -17,8 +17,10 @@ from .cli import (
     PortOption,
     ProbeOption,
     UnsafeOption,
+    _board,
     _build,
     _progress,
+    _project,
     app,
     err,
     out,
@@ -71,8 +73,9 @@ def energy(
 ) -> None:
     """Measure the energy of an inference, in windows that the trigger pin marks."""
     from . import files, flow
-    from .measure import measure_energy
+    from .measure import check_supply, measure_energy, refuse_emulator
     from .meters import open_meter
+    from .meters.estimate import check_current
     from .meters.ina import Ina
     from .own_meter import measure_own
 
@@ -86,6 +89,13 @@ def energy(
     elif run_file is not None:
         raise InputError("--run is for --meter estimate: a meter measures by itself")
     instrument = None if meter == ESTIMATE else open_meter(meter, settings)
+    project = _project(model)
+    target = _board(board or (project.board if project else None))
+    if instrument is None:
+        check_current(target)
+    else:
+        check_supply(target, instrument)
+    refuse_emulator(target, probe, port)
     own = instrument if isinstance(instrument, Ina) and instrument.own else None
     app = "bench-ina" if own else "bench"
     built = _build(model, board, calibration, output, optimize, False, unsafe, app=app)

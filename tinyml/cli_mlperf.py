@@ -137,12 +137,12 @@ class _Connected:
 def _meter(name: str, settings: list[str] | None, built: Built | None) -> Iterator[Meter]:
     """The instrument, with the board's supply switched on."""
     from .cli_energy import _settings
-    from .measure import _check_supply
+    from .measure import check_supply
     from .meters import open_meter
 
     meter = open_meter(name, _settings(settings or []))
     if built is not None:
-        _check_supply(built.board, meter)
+        check_supply(built.board, meter)
     with meter:
         yield meter
 

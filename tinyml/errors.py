@@ -12,7 +12,7 @@ _CAUSES = {
     errno.EDQUOT: "free some space, or write to another disk",
     errno.EEXIST: "a file is where a folder is to be: name another folder",
     errno.ENOTDIR: "a file is where a folder is to be: name another folder",
-    errno.EROFS: "write to a folder of your own, with --output or --results",
+    errno.EROFS: "write to a folder of your own: start tinyml there, or use --output or --results",
     errno.EACCES: "write to a folder of your own, or ask for the rights to this one",
     errno.EPERM: "write to a folder of your own, or ask for the rights to this one",
     errno.EMFILE: "raise the limit of open files: ulimit -n",

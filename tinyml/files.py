@@ -21,7 +21,12 @@ _TRIES = 100
 def whole_file(path: Path) -> Iterator[Path]:
     """A file to write, that takes the place of `path` at the end; nothing is left of a failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise _about(error, path) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -85,7 +90,10 @@ def whole_folder(folder: Path, mark: str | None = None) -> Iterator[Path]:
     """
     check_replaceable(folder, mark)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _about(error, folder) from None
     try:
         yield work
         work.chmod(0o755)
@@ -97,8 +105,12 @@ def whole_folder(folder: Path, mark: str | None = None) -> Iterator[Path]:
 
 
 def _about(error: OSError, path: Path) -> OSError:
-    """The same error, of a file that the system does not name: a write of a full disk."""
-    if error.filename is None:
+    """The same error, of what was to be written where the system names our unfinished one, or none.
+
+    It names none of a write to a full disk.
+    """
+    named = Path(os.fsdecode(error.filename or ""))
+    if error.filename is None or named.name.startswith(f".{path.name}."):
         error.filename = str(path)
     return error
 

@@ -33,6 +33,12 @@ _PURE = re.compile(
 _RETRY = "save the model again: model.save('model.keras')"
 
 
+_KERAS = (".keras", ".h5", ".hdf5")
+_TORCH = (".pt2", ".pt", ".pth")
+CONVERTED = (*_KERAS, ".onnx", *_TORCH)
+"""How the files are called that only `quantize` reads, besides SavedModel folders."""
+
+
 def kind(path: Path) -> Kind:
     """Tell the format from the content; ModelError for anything else."""
     if path.is_dir():
@@ -53,9 +59,9 @@ def kind(path: Path) -> Kind:
         return "tflite"
     if path.suffix == ".onnx" and head.startswith(_ONNX):
         return "onnx"
-    if path.suffix in (".pt2", ".pt", ".pth"):
+    if path.suffix in _TORCH:
         return "torch"
-    if path.suffix in (".keras", ".h5", ".hdf5"):
+    if path.suffix in _KERAS:
         raise ModelError(f"{path.name} is not a Keras model (.keras or .h5)", hint=_RETRY)
     raise ModelError(f"{path.name} is not a model that tinyml reads", hint=f"give {_KNOWN}")
 

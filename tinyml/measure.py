@@ -119,30 +119,35 @@ def measure_energy(
     seeded random ones. `results` gets serial.log as received, and energy.json last. InputError for
     an emulator, MeterError for the instrument.
     """
-    name = probe or default_probe(built.board)
-    if port is None and name in ("qemu", "host"):
-        raise no_board(name)
-    _check_supply(built.board, meter)
+    refuse_emulator(built.board, probe, port)
+    check_supply(built.board, meter)
     results.mkdir(parents=True, exist_ok=True)
     with (
         meter,
         open_device(built, results / "serial.log", probe=probe, port=port) as device,
     ):
         if device.counting.emulated:
-            raise no_board(name)
+            raise no_board(device.probe)
         result = _windows(built, device, meter, count, seconds, settle, idle, inputs, progress)
     result.save(results / "energy.json")
     return result
 
 
+def refuse_emulator(board: Board, probe: str | None, port: str | None) -> None:
+    """InputError where there is no board to take energy of."""
+    name = probe or default_probe(board)
+    if port is None and name in ("qemu", "host"):
+        raise no_board(name)
+
+
 def no_board(name: str) -> InputError:
     return InputError(
-        f"energy is measured on a board, and probe {name} is none",
+        f"energy is that of a board, and probe {name} is none",
         hint="give --port PORT of a board that runs the image, or --probe",
     )
 
 
-def _check_supply(board: Board, meter: Meter) -> None:
+def check_supply(board: Board, meter: Meter) -> None:
     """Refuse a voltage that may destroy the board before anything is switched on."""
     volts = meter.describe().get("voltage_v")
     known = board.power.supply_v if board.power is not None else 0.0

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import passes, tflite
+from . import kerasfile, passes, tflite
 from .board import Board
 from .engines import aot, tflm
 from .errors import InputError, ModelError
@@ -18,7 +18,6 @@ from .plan import Plan, lean
 from .plan.memory import Buffer
 
 _MOMENTS = 14
-_OTHER = (".keras", ".h5", ".hdf5", ".onnx", ".pt2", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Overview:
 
 def overview(path: Path, boards: Sequence[Board]) -> Overview:
     """Everything about a .tflite file; ModelError only where it is none, or broken."""
-    if path.suffix in _OTHER or path.is_dir():
+    if path.suffix in kerasfile.CONVERTED or path.is_dir():
         raise InputError(
             f"{path.name} is not a .tflite file, and inspect reads what becomes of a model",
             hint=f"tinyml quantize {path.name} --calibration data.npz, then inspect the .tflite",

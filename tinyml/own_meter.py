@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import wire
-from .device import Device, default_probe, open_device
+from .device import Device, open_device
 from .energy import COARSE, SPREAD, EnergyResult, Window
 from .flow import Built
 from .graph import Array
 from .link import CommandRefused
-from .measure import drives_led, no_board
+from .measure import drives_led, no_board, refuse_emulator
 from .meters import MeterError
 from .meters._ina_lines import CHIPS, NUMBERS, Chip, Fault, ina228_energy
 from .session import Progress, Session
@@ -126,13 +126,11 @@ def measure_own(
     `ohms` is its shunt. `results` gets serial.log as received, and energy.json last. InputError for
     an emulator, MeterError for the chip.
     """
-    name = probe or default_probe(built.board)
-    if port is None and name in ("qemu", "host"):
-        raise no_board(name)
+    refuse_emulator(built.board, probe, port)
     results.mkdir(parents=True, exist_ok=True)
     with open_device(built, results / "serial.log", probe=probe, port=port) as device:
         if device.counting.emulated:
-            raise no_board(name)
+            raise no_board(device.probe)
         result = _windows(built, device, ohms, count, seconds, idle, inputs, progress)
     result.save(results / "energy.json")
     return result

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..board import Board
+from ..board import Board, Power
 from ..errors import BoardError, InputError
 from ..files import write_atomically
 from ..results import Run
@@ -49,6 +49,16 @@ class EnergyEstimate:
         write_atomically(path, self.to_json())
 
 
+def check_current(board: Board) -> tuple[Power, float]:
+    """What the board file says of its power, with the current in mA; BoardError without one."""
+    if board.power is None or board.power.active_ma is None:
+        raise BoardError(
+            f"board {board.name} has no [power] active_ma with a source",
+            hint="without one there is nothing to estimate from: measure, see docs/METERS.md",
+        )
+    return board.power, board.power.active_ma
+
+
 def estimate_energy(board: Board, run: Run) -> EnergyEstimate:
     """From the board's sourced current and a latency measured on that board.
 
@@ -57,11 +67,7 @@ def estimate_energy(board: Board, run: Run) -> EnergyEstimate:
     """
     if run.board != board.name:
         raise InputError(f"the run is of board {run.board}, not {board.name}")
-    if board.power is None or board.power.active_ma is None:
-        raise BoardError(
-            f"board {board.name} has no [power] active_ma with a source",
-            hint="without one there is nothing to estimate from: measure, see docs/METERS.md",
-        )
+    power, active_ma = check_current(board)
     if run.milliseconds is None or run.validity == "invalid":
         raise InputError(
             f"the run on {run.board} has no valid latency of a board (probe {run.probe})",
@@ -71,9 +77,9 @@ def estimate_energy(board: Board, run: Run) -> EnergyEstimate:
         board=board.name,
         model=run.model,
         model_hash=run.model_hash,
-        supply_v=board.power.supply_v,
-        active_ma=board.power.active_ma,
-        source=board.power.source,
+        supply_v=power.supply_v,
+        active_ma=active_ma,
+        source=power.source,
         latency_s=run.milliseconds / 1e3,
         latency_validity=run.validity,
     )
