@@ -209,7 +209,7 @@ def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     if refusal:
         return refusal
     out_n, in_n = w.shape
-    few = _pairs_cost(out_n, in_n) > out_n * (8 * in_n + 90)  # those of the scalar kernel
+    few = _pairs_cost(out_n, in_n) > out_n * (8 * in_n + 28)  # those of the scalar kernel
     return "too few weights to pay" if few else None
 
 
