@@ -77,7 +77,7 @@ def _addend(call: Call, shift: int) -> int:
 
 
 def _sum(call: Call, kernel: str) -> Call:
-    """add_s8__dsp, add_s8__thumb2 and add_s16__dsp: operands are raised by arithmetic."""
+    """add_s8__dsp, add_s8__thumb2 and those of int16: operands are raised by arithmetic."""
     p = {name: int(value) for name, value in call.params.items()}
     shift = -p["out_shift"]
     zeros = "a_zero b_zero " if "_s8" in kernel else ""
@@ -193,9 +193,8 @@ def sum_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     )
 
 
-def int16_sum_kernel(scalar: Kernel) -> Kernel:
+def int16_sum_kernels(scalar: Kernel) -> tuple[Kernel, ...]:
     """In place of add_s16 or sub_s16."""
-    name = "add_s16__dsp"
 
     def fits(node: Node, graph: Graph) -> str | None:
         call = scalar.lower(node, graph)
@@ -203,10 +202,13 @@ def int16_sum_kernel(scalar: Kernel) -> Kernel:
             return "a zero point other than 0"
         return _refusal(call, scalar.name) or _sum_refusal(call)
 
-    def lower(node: Node, graph: Graph) -> Call:
-        return _sum(scalar.lower(node, graph), name)
+    def kernel(name: str, isa: str) -> Kernel:
+        def lower(node: Node, graph: Graph) -> Call:
+            return _sum(scalar.lower(node, graph), name)
 
-    return Kernel(name, lower, frozenset({"dsp"}), fits, dtype="int16")
+        return Kernel(name, lower, frozenset({isa}), fits, dtype="int16")
+
+    return kernel("add_s16__mve", "mve"), kernel("add_s16__dsp", "dsp")
 
 
 def product_kernels(scalar: Lower) -> tuple[Kernel, ...]:

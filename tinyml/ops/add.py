@@ -60,7 +60,7 @@ register(
         check,
         (
             _integers.kernel(),
-            _runs.int16_sum_kernel(_int16.sum_kernel("add_s16")),
+            *_runs.int16_sum_kernels(_int16.sum_kernel("add_s16")),
             _int16.sum_kernel("add_s16"),
             *_constant.kernels(lower, _constant.total),
             *_runs.sum_kernels(lower),
