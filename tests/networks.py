@@ -103,6 +103,33 @@ class _Network:
             filterWidth=kernel,
         )
 
+    def whole(self) -> None:
+        """One pixel: a pool whose window may reach beyond all, or the mean or sum of all."""
+        source, quant, pick = self.last, self.like_last(), self.pick
+        (height, width), self.size = self.size, (1, 1)
+        if pick.integer(0, 1):
+            beyond = pick.integer(0, 2)
+            self.last = self.m.tensor(self.shape, **quant)
+            self.m.op(
+                "AVERAGE_POOL_2D",
+                [source],
+                [self.last],
+                "Pool2DOptions",
+                padding=SAME if beyond else VALID,
+                strideH=height,
+                strideW=width,
+                filterHeight=height + beyond,
+                filterWidth=width + beyond,
+                fusedActivationFunction=ACTIVATIONS[pick.activation()],
+            )
+            return
+        keep = bool(pick.integer(0, 1))
+        shape = self.shape if keep else (1, self.channels)
+        self.last = self.m.tensor(shape, **self.rescaled(source))
+        axes = self.m.constant(np.array(pick.choice([[1, 2], [-2, -3]]), np.int32))
+        op = pick.choice(["MEAN", "MEAN", "SUM"])
+        self.m.op(op, [source, axes], [self.last], "ReducerOptions", keepDims=keep)
+
     def pad(self) -> None:
         source, quant = self.last, self.like_last()
         pads = np.zeros((4, 2), np.int32)
@@ -201,12 +228,17 @@ def build(pick: Pick, layers: tuple[str, ...] = (), dtype: str = "int8") -> _Net
     return net
 
 
-def chain(pick: Pick) -> bytes:
-    """Layers without branches, each of which can be run row by row."""
+def chain(pick: Pick, dtype: str = "int8", layers: tuple[str, ...] = ()) -> bytes:
+    """Layers without branches, each of which can be run row by row; the last may take all rows."""
     kinds = ["conv", "depthwise", "pool", "pad", "relu"]
-    net = _Network(pick)
-    for _ in range(pick.integer(2, 6)):
-        getattr(net, pick.choice(kinds))()
+    net = _Network(pick, dtype)
+    for layer in layers:
+        getattr(net, layer)()
+    if not layers:
+        for _ in range(pick.integer(2, 6)):
+            getattr(net, pick.choice(kinds))()
+        if pick.integer(0, 1):
+            net.whole()
     net.m.graph.outputs = [net.last]
     return net.m.finish()
 

@@ -49,7 +49,10 @@ class Call:
     The kernel is called once per batch item for output rows [0, rows), or piecewise when it
     is part of a stream; `rows_apart` where that costs no more. `window` is None where an output row
     needs the whole input.
-    Each row less in one go takes `row_scratch` bytes less of `scratch`.
+    Each row less in one go takes `row_scratch` bytes less of `scratch`. `by_rows` takes the call's
+    place in a stream. One with `sums` adds up the rows of its input, which it counts as its own,
+    and has its output behind the last; so many bytes it keeps in between, the view of which comes
+    behind the outputs.
     `in_place` lists the inputs whose memory the first output may take over. A `variadic`
     kernel takes its inputs as one array of views, and its outputs as another. An output that
     is a variable is state the kernel reads and updates. `state` is what a kernel keeps for itself
@@ -78,6 +81,8 @@ class Call:
     inputs_at: tuple[int, ...] = ()
     outputs_at: tuple[int, ...] = ()
     unpacked: Unpacked | None = None
+    by_rows: Call | None = None
+    sums: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _dense_rows, _order, _rescaling
+from . import Call, Kernel, _dense_rows, _order, _rescaling, _rows
 from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
@@ -69,7 +69,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
     idle = np.array([[0, 0, 0, 1, 1]] * odd, np.int32).reshape(-1, 5)
     pixels = int(scalar.params["out_w"]) * scalar.rows
     chunk = min(max(_COLUMN_BYTES // (taps * 2) // 4, 1) * 4, -(-pixels // 4) * 4)
-    return replace(
+    call = replace(
         scalar,
         kernel="conv2d_s8__thumb2",
         params={
@@ -84,6 +84,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         },
         scratch=chunk * taps * 2 + 4 * ker_w * in_c,
     )
+    return _rows.columns(call, taps * 2)
 
 
 def dense_fits(scalar: Call, weights: Tensor) -> str | None:
@@ -182,7 +183,7 @@ def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
     fours = padded.reshape(-1, 2, width // 4, 4)[:, :, :, [1, 0, 3, 2]]
     pixels = int(scalar.params["out_w"]) * scalar.rows
     chunk = min(max(_COLUMN_BYTES // (2 * width), 4), pixels)
-    return replace(
+    call = replace(
         scalar,
         kernel="conv2d_s8__thumb",
         params={
@@ -198,6 +199,7 @@ def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
         },
         scratch=chunk * (2 * width + 8) + 4 * (2 + width) + width,
     )
+    return _rows.columns(call, 2 * width + 8)
 
 
 def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Graph, Node, Tensor
-from . import OPS, Call, Kernel, _rescaling
+from . import OPS, Call, Kernel, _rescaling, _rows
 from ._variant import Lower, variant
 
 ISA = frozenset({"dsp"})
@@ -107,7 +107,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
     chunk = min(max(COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
     keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
     keep += ["in_zero", "act_min", "act_max"]
-    return replace(
+    call = replace(
         scalar,
         kernel="conv2d_s8__dsp",
         params={
@@ -127,6 +127,7 @@ def conv_call(scalar: Call, weights: Tensor) -> Call:
         },
         scratch=chunk * words * 4 + 2 * words,
     )
+    return _rows.columns(call, words * 4)
 
 
 def winograd_fits(scalar: Call, weights: Tensor) -> str | None:

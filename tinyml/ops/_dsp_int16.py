@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _int16, _order
+from . import Call, Kernel, _int16, _order, _rows
 from ._dsp import COLUMN_BYTES, ISA, conv_refusal, halfword_refusal, halves, size_refusal
 from ._dsp_depthwise import DEPTHWISE, FEW_PIXELS, plane_size, taps_of_rows
 from ._variant import Lower, variant
@@ -40,7 +40,7 @@ def _conv_call(scalar: Call, weights: Tensor) -> Call:
     pixels = int(scalar.params["out_w"]) * scalar.rows
     chunk = min(max(COLUMN_BYTES // (words * 4) // 4, 1) * 4, -(-pixels // 4) * 4)
     keep = ("in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w").split()
-    return replace(
+    call = replace(
         scalar,
         kernel="conv2d_s16__dsp",
         params={
@@ -55,6 +55,7 @@ def _conv_call(scalar: Call, weights: Tensor) -> Call:
         },
         scratch=chunk * words * 4 + words * 4,
     )
+    return _rows.columns(call, words * 4)
 
 
 def _dense_part(taps: Array) -> int:

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from ..graph import Graph, Node
-from . import Call, Kernel, _rescaling
+from . import Call, Kernel, _reduce, _rescaling, _rows
 from ._variant import Lower
 
 
@@ -62,8 +62,19 @@ def _mve(scalar: Call) -> Call:
     return replace(scalar, kernel="mean_s8__mve", params={**(_sizes(scalar) or {}), **scale})
 
 
-def kernels(scalar: Lower) -> tuple[Kernel, ...]:
-    """`scalar` gives the call for any type. By DSP it takes up to 230 bytes more: for speed."""
+def _by_rows(call: Call, node: Node, graph: Graph) -> Call:
+    """The same, that can be done row by row where it can."""
+    if call.kernel == "mean_f32" or not _reduce.is_global(node, graph):
+        return call
+    scale = {key: call.params[key] for key in ("in_zero", "out_zero", "multiplier", "shift")}
+    return _rows.summed(call, "mean_rows", node, graph, scale)
+
+
+def kernels(lower: Lower) -> tuple[Kernel, ...]:
+    """`lower` gives the call for any type. By DSP it takes up to 230 bytes more: for speed."""
+
+    def scalar(node: Node, graph: Graph) -> Call:
+        return _by_rows(lower(node, graph), node, graph)
 
     def dsp_fits(node: Node, graph: Graph) -> str | None:
         return _dsp_refusal(scalar(node, graph))
@@ -82,5 +93,5 @@ def kernels(scalar: Lower) -> tuple[Kernel, ...]:
             dsp_fits,
             goal="speed",
         ),
-        Kernel("mean_s8", scalar),
+        Kernel("mean_s8 / mean_rows", scalar),
     )

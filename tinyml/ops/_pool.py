@@ -79,6 +79,14 @@ def call(kernel: str, node: Node, graph: Graph) -> Call:
     )
 
 
+def is_global(call: Call) -> bool:
+    """Whether the one window of one image has all of it."""
+    p = {key: int(value) for key, value in call.params.items()}
+    if (call.batches, call.rows, p["out_w"]) != (1, 1, 1):
+        return False
+    return p["ker_h"] - p["pad_h"] >= p["in_h"] and p["ker_w"] - p["pad_w"] >= p["in_w"]
+
+
 def by_vectors(
     scalar: Lower, name: str, isa: str, taps: int = 0, least_channels: int = 1
 ) -> Kernel:

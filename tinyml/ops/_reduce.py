@@ -38,6 +38,12 @@ def extents(node: Node, graph: Graph) -> tuple[list[int], list[int]]:
     return [1 if out else d for d, out in dims], [d if out else 1 for d, out in dims]
 
 
+def is_global(node: Node, graph: Graph) -> bool:
+    """Whether the rows and columns of one image are reduced, and nothing else."""
+    x = operand(node, graph, 0)
+    return len(x.shape) == 4 and x.shape[0] == 1 and (axes(node, graph) or set()) | {0} == {0, 1, 2}
+
+
 def check(node: Node, graph: Graph, types: Sequence[str] = ("int8", "float32")) -> list[str]:
     refusals = one_type(node, graph, [0], 2, types)
     if refusals:

@@ -81,7 +81,9 @@ def layout(
     live on behind the last. Variables keep their places throughout, and so do the inputs in `kept`.
     """
     end = len(schedule) + 1
-    inside = inside_of(graph, moves)
+    streams = [item for item in schedule if isinstance(item, Stream)]
+    inside = {n: Place(at) for stream in streams for n, at in stream.inside.items()}
+    inside |= inside_of(graph, moves)
     held = _held(graph, schedule, inside)
     first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
     last: dict[str, int] = {n: end if n in kept else 0 for n in graph.inputs}
@@ -119,7 +121,7 @@ def layout(
                         begin(_outermost(name, inside), time)
                     last[home[name].buffer] = max(last[home[name].buffer], time)
                     continue
-                apart = rings or position or name in held
+                apart = isinstance(item, Stream) or position or name in held
                 place = None if apart else _takeover(step, graph, home, last, time)
                 if place is None or size[place.buffer] - place.offset < graph.tensors[name].nbytes:
                     begin(name, time)
@@ -130,6 +132,10 @@ def layout(
                 key = state_name(step)
                 first[key], last[key] = 0, end
                 size[key], home[key] = step.call.state.nbytes, Place(key)
+            if step.call.sums:
+                key = state_name(step)
+                first[key] = last[key] = time
+                size[key], home[key] = step.call.sums, Place(key)
             if step.call.scratch:  # the steps of a stream take turns
                 root = scratch_name(next(s for s in item.steps if s.call.scratch))
                 home[scratch_name(step)] = Place(root)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 16
-_ROUNDS = 400
+_LEAST_ROUNDS, _MOST_ROUNDS = 400, 1000  # of swaps
+_PLACED = 60_000  # buffers, in all rounds but the least
 
 
 # An output and an input that dies when it is made may share bytes where the output begins at least
@@ -98,7 +99,7 @@ def place(buffers: Sequence[Buffer], leads: Leads = _NONE) -> dict[str, Slot]:
     best, order = min(tried, key=lambda t: arena_size(t[0]))
     size = arena_size(best)
     generator = random.Random(0)
-    for _ in range(_ROUNDS if len(buffers) > 2 else 0):
+    for _ in range(_rounds(len(buffers))):
         if size <= bound:
             break
         trial = list(order)
@@ -108,6 +109,13 @@ def place(buffers: Sequence[Buffer], leads: Leads = _NONE) -> dict[str, Slot]:
         if (found := arena_size(slots)) <= size:
             best, order, size = slots, trial, found
     return {b.name: best[b.name] for b in buffers}
+
+
+def _rounds(buffers: int) -> int:
+    """How many swaps are tried: each takes time for every buffer."""
+    if buffers < 3:
+        return 0
+    return max(_LEAST_ROUNDS, min(_MOST_ROUNDS, _PLACED // buffers))
 
 
 def _rivals(buffers: Sequence[Buffer]) -> dict[str, list[str]]:

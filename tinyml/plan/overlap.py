@@ -80,6 +80,7 @@ def _stream(graph: Graph, stream: Stream, name: str) -> Moments:
     x, output = graph.tensors[name], graph.tensors[last.call.outputs[0]]
     order = order_of(last.call)
     apart = order is None or order.pixels != 0 or x.row_bytes != output.row_bytes
+    under = {n for n in stream.inside if stream.outermost(n) == output.name}
     unread = x.nbytes  # where what is read later begins
     for position, row in reversed(stream.events):
         step = stream.steps[position]
@@ -87,6 +88,9 @@ def _stream(graph: Graph, stream: Stream, name: str) -> Moments:
         start = x.nbytes
         if name in step.call.inputs:
             start = 0 if window is None else max(0, row * window.stride - window.pad) * x.row_bytes
-        if step is last:
-            yield (row + 1) * output.row_bytes, min(unread, start) if apart else unread
+        if step is last and (not step.call.sums or row + 1 == step.call.rows):
+            written = min((row + 1) * output.row_bytes, output.nbytes)
+            yield written, min(unread, start) if apart else unread
         unread = min(unread, start)
+        if step.call.outputs[0] in under:
+            yield (row + 1) * output.row_bytes, unread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cache
@@ -117,15 +118,19 @@ def _possible(plan: Plan, free: bool) -> Iterator[Range]:
         made: set[str] = set()
         needed = rings = 0  # where all that lies between has been read; bytes of a row of each
         for position in range(first, len(steps)):
-            step = steps[position]
-            if not _joins(graph, step, made) or (free and not step.call.rows_apart):
+            end = _row_by_row(steps[position], last=True)
+            if not _joins(graph, end, made) or (free and not end.call.rows_apart):
                 break
             if first < position and needed <= position:
                 yield first, position + 1
+            step = _row_by_row(steps[position], last=False)
+            if not _leads_on(graph, step, made) or (free and not step.call.rows_apart):
+                break
             (output,) = step.call.outputs
             made.add(output)
             needed = max(needed, until[position])
-            rings += 0 if output in inside else graph.tensors[output].row_bytes
+            shared = output in inside or step.call.in_place
+            rings += 0 if shared else graph.tensors[output].row_bytes
             if needed == len(steps) or rings >= plan.lower_bound:
                 break
 
@@ -146,19 +151,49 @@ def _assembled(
     return (*items, *steps[at:])
 
 
+def _row_by_row(step: Step, *, last: bool) -> Step:
+    """A step as it is in a stream; only the last one may add up the rows that it reads."""
+    call = step.call.by_rows
+    usual = call is None or (call.sums and not last)
+    return replace(step, band=1, call=step.call if usual or call is None else call)
+
+
 def stream_of(graph: Graph, steps: Sequence[Step]) -> Stream:
     """Steps as a stream, with the fewest rows that its rings need."""
     until = _read_until(graph, steps)
     made: set[str] = set()
+    steps = tuple(_row_by_row(step, last=step is steps[-1]) for step in steps)
     for position, step in enumerate(steps):
-        read = until[position] < len(steps) or position + 1 == len(steps)
-        if not (read and _joins(graph, step, made)):
+        read = until[position] < len(steps) and _leads_on(graph, step, made)
+        if not (read or (step is steps[-1] and _joins(graph, step, made))):
             ends = f"{steps[0].index} to {steps[-1].index}"
             raise ValueError(f"step {step.index} cannot be part of a stream of steps {ends}")
         made |= set(step.call.outputs)
-    inside = {s.call.outputs[0] for s in steps[:-1]}
-    stream = Stream(tuple(replace(s, band=1) for s in steps), dict.fromkeys(inside, 0))
-    return replace(stream, rings=_rings(stream))
+    inside = _inside(graph, steps)
+    stream = Stream(steps, {}, inside)
+    rings = _rings(stream)
+    for name in reversed(rings):  # a later one first
+        rings[name] = rings.get(inside.get(name, name), 0)
+    return replace(stream, rings={n: rows for n, rows in rings.items() if rows})
+
+
+def _inside(graph: Graph, steps: Sequence[Step]) -> dict[str, str]:
+    """Which tensors in between may be written over, row by row, by the only step that reads them.
+
+    That step asks for one row at a time and goes on to make its own: nobody reads any meanwhile.
+    """
+    made = {s.call.outputs[0] for s in steps[:-1]}
+    readers = Counter(n for s in steps for n in s.call.inputs)
+    found: dict[str, str] = {}
+    for call in (s.call for s in steps if s.call.window == Window()):
+        y = graph.tensors[call.outputs[0]]
+        for name in (call.inputs[i] for i in call.in_place):
+            x = graph.tensors[name]
+            alike = (x.nhwc, x.dtype) == (y.nhwc, y.dtype)
+            if alike and name in made and readers[name] == 1:
+                found[name] = y.name
+                break
+    return found
 
 
 def _joins(graph: Graph, step: Step, made: Set[str]) -> bool:
@@ -175,6 +210,12 @@ def _joins(graph: Graph, step: Step, made: Set[str]) -> bool:
         return False
     # An operand of one row may be spread over all.
     return len(call.inputs) < 2 or not rows or (call.window == Window() and {*rows} == {call.rows})
+
+
+def _leads_on(graph: Graph, step: Step, made: Set[str]) -> bool:
+    """Whether others may follow a step: it makes rows, rather than all as one."""
+    joins = _joins(graph, step, made)
+    return joins and graph.tensors[step.call.outputs[0]].nhwc[1] == step.call.rows
 
 
 def _read_until(graph: Graph, steps: Sequence[Step]) -> list[int]:

@@ -49,11 +49,13 @@ class Step:
 class Stream:
     """Steps run row by row; `rings` says how many rows each tensor in between keeps.
 
-    The last step makes what others read, the ones before only what those behind them read.
+    The last step makes what others read, the ones before only what those behind them read. `inside`
+    says which tensor lies in which later one, whose rows are written over its.
     """
 
     steps: tuple[Step, ...]
     rings: Mapping[str, int]
+    inside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def scratch(self) -> int:
@@ -64,6 +66,12 @@ class Stream:
         """The positions of the steps whose rows a step reads."""
         made = {s.call.outputs[0]: i for i, s in enumerate(self.steps[:position])}
         return sorted({made[n] for n in self.steps[position].call.inputs if n in made})
+
+    def outermost(self, name: str) -> str:
+        """The tensor in which one in between lies, itself if in none."""
+        while name in self.inside:
+            name = self.inside[name]
+        return name
 
     @cached_property
     def events(self) -> tuple[tuple[int, int], ...]:
@@ -254,7 +262,7 @@ class Plan:
         return _copies(self, first, self, step.call.outputs[: len(first)])
 
     def state(self, step: Step) -> View | None:
-        """Where a kernel finds what it keeps from one run to the next."""
+        """Where a kernel finds what it keeps from one run, or in a stream one row, to the next."""
         name = state_name(step)
         return View(name, self.slots[name].offset, 0, 0, 0) if name in self.slots else None
 
