@@ -87,7 +87,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     series = keras.Input((3, 4), name="series")
     masked = layers.Masking()(series)  # a second input of the layer behind it
-    recurrent = layers.Bidirectional(layers.GRU(2), name="both")(masked)
+    recurrent = layers.Bidirectional(layers.GRU(2, return_sequences=True), name="both")(masked)
     keras.Model(series, recurrent).save(folder / "gru.keras")
     still = keras.Input(batch_shape=(1, 3, 4), name="series")
     keras.Model(still, layers.LSTM(2, stateful=True, name="memory")(still)).save(
@@ -248,6 +248,10 @@ def test_recurrent_layer_is_unrolled_and_told(models: Path) -> None:
     answer = convert(models / "gru.keras", samples(models, series=(3, 4)))
     assert "'both' was unrolled: 3 steps" in answer["warnings"][0]
     assert "WHILE" not in {op for op, _ in operators(models / "gru.keras.tflite")}
+    graph = tflite.load(models / "gru.keras.tflite")
+    turned = [n for n in graph.nodes if n.op == "REVERSE_V2"]
+    scales = [(graph.ins(n)[0], graph.outs(n)[0]) for n in turned]
+    assert scales and all(x is not None and x.quant == y.quant for x, y in scales)
 
 
 @needs_tensorflow

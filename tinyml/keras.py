@@ -21,7 +21,7 @@ import tensorflow as tf
 from tensorflow.lite.python.optimize import calibrator
 from tensorflow.python.keras.protobuf import saved_metadata_pb2
 
-from . import child, ends, kerasfile, loops
+from . import child, ends, kerasfile, loops, reverse
 from .calibration import Input, calibration_samples
 from .errors import ModelError, ToolError
 from .graph import Array
@@ -69,7 +69,7 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
     stage("convert")
     if job.get("output"):
         wide = job.get("kind") == "int16x8"
-        data = bytearray(to_integers(folder, samples, job["io_dtype"], wide=wide))
+        data = reverse.rescaled(to_integers(folder, samples, job["io_dtype"], wide=wide))
         _name(data, model)
         Path(job["output"]).write_bytes(data)
     if job.get("float_output"):
