@@ -269,17 +269,27 @@ def test_the_command(tmp_path: Path) -> None:
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ToolError, match="needs a C compiler"):
-        counting.build_plugin("qemu-system-arm")
+        counting.build_plugin("qemu-system-arm", Path())
 
 
 @pytest.mark.qemu
 def test_the_plugin_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    made = counting.build_plugin("qemu-system-arm")
+    made = counting.build_plugin("qemu-system-arm", Path())
     assert made.parent == tmp_path / "tinyml" and made.is_file()
     stamp = made.stat().st_mtime_ns
-    assert counting.build_plugin("qemu-system-arm") == made
+    assert counting.build_plugin("qemu-system-arm", Path()) == made
     assert made.stat().st_mtime_ns == stamp and [*made.parent.iterdir()] == [made]
+
+
+@pytest.mark.qemu
+def test_where_nothing_can_be_cached_the_plugin_is_built_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    made = counting.build_plugin("qemu-system-arm", tmp_path)
+    assert made.parent == tmp_path and made.is_file()
 
 
 @pytest.mark.qemu

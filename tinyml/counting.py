@@ -143,7 +143,7 @@ def count(
     options = [f"{name}={value:#x}" for name, value in settings.items()]
     options += [f"step={symbols[name]:#x}" for name in steps]
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-        plugin = build_plugin(command[0])
+        plugin = build_plugin(command[0], Path(folder))
         argument = ",".join([str(plugin).replace(",", ",,"), *options, f"out={_COUNTS}"])
         _run([*command, "-plugin", argument], Path(folder), len(steps), progress)
         return parse((Path(folder) / _COUNTS).read_text(encoding="ascii"), len(steps))
@@ -173,30 +173,38 @@ def parse(text: str, steps: int) -> Counts:
     return Counts(tuple(rows[1:]), rows[0], stack)
 
 
-def build_plugin(qemu: str) -> Path:
-    """The plugin for this QEMU, compiled at the first use into the user's cache folder."""
+def build_plugin(qemu: str, spare: Path) -> Path:
+    """The plugin for this QEMU, compiled at the first use into the user's cache folder.
+
+    Where there is none to write to, into the folder `spare`.
+    """
     compiler = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), None)
     if compiler is None:
         raise ToolError("counting instructions needs a C compiler for this computer", hint=_CC_HINT)
     version = _interface(qemu)
     source = PLUGIN.read_bytes()
     digest = hashlib.sha256(source + f"{version} {platform.machine()}".encode()).hexdigest()[:16]
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "tinyml"
-    target = folder / f"count-{digest}.so"
-    if target.is_file():
-        return target
+    name = f"count-{digest}.so"
     dynamic = ["-undefined", "dynamic_lookup"] if platform.system() == "Darwin" else []
     flags = ["-O2", "-shared", "-fPIC", *dynamic, f"-DPLUGIN_VERSION={version}"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            made = Path(work) / target.name
+        target = _cache() / name
+        if target.is_file():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as work:
+            made = Path(work) / name
             _compile([compiler, *flags, "-o", str(made), str(PLUGIN)])
             made.replace(target)
-    except OSError as error:
-        raise ToolError(f"cannot write {target}: {error.strerror}") from error
+    except (OSError, RuntimeError):  # the latter: no home is known of the user
+        target = spare / name
+        _compile([compiler, *flags, "-o", str(target), str(PLUGIN)])
     return target
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "tinyml"
 
 
 def _compile(command: list[str]) -> None:

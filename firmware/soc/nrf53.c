@@ -10,6 +10,9 @@
 #include "tm_port.h"
 #include "tm_register.h"
 
+#define NRF_GPIO_BASE 0x50842500u
+#include "tm_nrf.h"
+
 #if TM_CLOCK_HZ != 128000000
 #error "nrf53: the application core is set to 128 MHz"
 #endif
@@ -38,27 +41,12 @@
 #define UARTE_TXD_PTR REGISTER(TM_CONSOLE_BASE + 0x544u)
 #define UARTE_TXD_MAXCNT REGISTER(TM_CONSOLE_BASE + 0x548u)
 
-#define P_OUTSET(port) REGISTER(0x50842508u + 0x300u * (port))
-#define P_OUTCLR(port) REGISTER(0x5084250Cu + 0x300u * (port))
-#define P_IN(port) REGISTER(0x50842510u + 0x300u * (port))
-#define P_DIRSET(port) REGISTER(0x50842518u + 0x300u * (port))
-#define P_DIRCLR(port) REGISTER(0x5084251Cu + 0x300u * (port))
-#define P_PIN_CNF(number) REGISTER(0x50842700u + 0x300u * ((number) >> 5) + 4u * ((number) & 31u))
-#define PIN_NUMBER(pin) (32u * pin##_PORT + pin##_BIT)
-
-#define P_PIN_CNF_PULL_DOWN (1u << 2)
-#define P_PIN_CNF_PULL_UP (3u << 2)
-
 #define UICR_APPROTECT_PALL_UNPROTECTED (0x50FA50FAu << 0)
 #define CACHE_ENABLE_ENABLE (1u << 0)
 #define CLOCK_HFCLKCTRL_HCLK_DIV1 (0u << 0)
 #define UARTE_ENABLE_ENABLE_UARTE (8u << 0)
 #define UARTE_PSEL_TXD_PIN_AND_PORT (TM_CONSOLE_TX_BIT << 0 | TM_CONSOLE_TX_PORT << 5)
 #define UARTE_PSEL_RXD_PIN_AND_PORT (TM_CONSOLE_RX_BIT << 0 | TM_CONSOLE_RX_PORT << 5)
-#define P_OUTSET_PIN(pin) (1u << (pin))
-#define P_OUTCLR_PIN(pin) (1u << (pin))
-#define P_DIRSET_PIN(pin) (1u << (pin))
-#define P_DIRCLR_PIN(pin) (1u << (pin))
 #define UARTE_BAUDRATE_BAUDRATE_USED (0xFFFFFu << 12)
 #define UARTE_BAUDRATE_BAUDRATE_HALF (1u << 11) /* of the lowest bit used */
 #define TASK_TRIGGER (1u << 0)
@@ -158,73 +146,3 @@ int tm_console_read(void)
     receive_one();
     return byte;
 }
-
-void tm_trigger_init(void)
-{
-#ifdef TM_TRIGGER_BIT
-    P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
-    P_DIRSET(TM_TRIGGER_PORT) = P_DIRSET_PIN(TM_TRIGGER_BIT);
-#endif
-}
-
-void tm_trigger_set(int high)
-{
-#ifdef TM_TRIGGER_BIT
-    if (high) {
-        P_OUTSET(TM_TRIGGER_PORT) = P_OUTSET_PIN(TM_TRIGGER_BIT);
-    } else {
-        P_OUTCLR(TM_TRIGGER_PORT) = P_OUTCLR_PIN(TM_TRIGGER_BIT);
-    }
-#else
-    (void)high;
-#endif
-}
-
-void tm_trigger_listen(void)
-{
-#ifdef TM_TRIGGER_BIT
-    P_PIN_CNF(PIN_NUMBER(TM_TRIGGER)) = P_PIN_CNF_PULL_DOWN; /* input, connected */
-#endif
-}
-
-int tm_trigger_read(void)
-{
-#ifdef TM_TRIGGER_BIT
-    return (int)(P_IN(TM_TRIGGER_PORT) >> TM_TRIGGER_BIT & 1u);
-#else
-    return 0;
-#endif
-}
-
-#ifdef TM_I2C_SDA_BIT
-/* The output is low from the start: as an output the pin pulls the line down, as an input it lets
- * go of it. */
-void tm_i2c_lines_init(void)
-{
-    P_OUTCLR(TM_I2C_SCL_PORT) = P_OUTCLR_PIN(TM_I2C_SCL_BIT);
-    P_OUTCLR(TM_I2C_SDA_PORT) = P_OUTCLR_PIN(TM_I2C_SDA_BIT);
-    P_PIN_CNF(PIN_NUMBER(TM_I2C_SCL)) = P_PIN_CNF_PULL_UP; /* input, connected */
-    P_PIN_CNF(PIN_NUMBER(TM_I2C_SDA)) = P_PIN_CNF_PULL_UP;
-}
-
-void tm_i2c_line_set(enum tm_i2c_line line, int high)
-{
-    if (line == TM_I2C_SCL) {
-        if (high) {
-            P_DIRCLR(TM_I2C_SCL_PORT) = P_DIRCLR_PIN(TM_I2C_SCL_BIT);
-        } else {
-            P_DIRSET(TM_I2C_SCL_PORT) = P_DIRSET_PIN(TM_I2C_SCL_BIT);
-        }
-    } else if (high) {
-        P_DIRCLR(TM_I2C_SDA_PORT) = P_DIRCLR_PIN(TM_I2C_SDA_BIT);
-    } else {
-        P_DIRSET(TM_I2C_SDA_PORT) = P_DIRSET_PIN(TM_I2C_SDA_BIT);
-    }
-}
-
-int tm_i2c_line_read(enum tm_i2c_line line)
-{
-    return (int)(line == TM_I2C_SCL ? P_IN(TM_I2C_SCL_PORT) >> TM_I2C_SCL_BIT & 1u
-                                    : P_IN(TM_I2C_SDA_PORT) >> TM_I2C_SDA_BIT & 1u);
-}
-#endif

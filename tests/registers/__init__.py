@@ -91,7 +91,7 @@ def c_names(described: str) -> set[str]:
 
 def used(board: Board) -> Used:
     """Registers and fields of firmware/soc for this board."""
-    return named(board, f"soc/{board.soc}.c", "include/tm_stm32.h")
+    return named(board, f"soc/{board.soc}.c", "include/tm_stm32.h", "include/tm_nrf.h")
 
 
 def named(board: Board, *paths: str) -> Used:
