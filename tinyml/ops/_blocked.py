@@ -211,7 +211,8 @@ def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     if refusal:
         return refusal
     out_n, in_n = w.shape
-    few = _pairs_cost(out_n, in_n) > out_n * (8 * in_n + 28)  # those of the scalar kernel
+    each = 8 if scalar.params["in_zero"] else 7  # instructions of the scalar kernel
+    few = _pairs_cost(out_n, in_n) > out_n * (each * in_n + 90)
     return "too few weights to pay" if few else None
 
 
