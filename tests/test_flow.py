@@ -14,8 +14,8 @@ from tests.pick import Seeded
 from tests.test_emit import INT8_MODELS
 from tinyml import data, flow, tflite
 from tinyml.board import load_board
-from tinyml.device import infer
-from tinyml.errors import BoardError, InputError
+from tinyml.device import infer, open_device
+from tinyml.errors import BoardError, InputError, RunError
 from tinyml.results import load_run
 from tinyml.samples import device_inputs
 
@@ -129,6 +129,9 @@ def test_a_failed_build_leaves_the_old_folder_alone(tmp_path: Path) -> None:
         flow.build(huge_model(), load_board("microbit"), tmp_path / "out", prefix="net")
     assert (good.folder / "firmware.bin").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    good.image.elf.write_bytes(b"what another process has built there")
+    with pytest.raises(RunError, match="another tinyml builds in"), open_device(good):
+        raise AssertionError("not reached")
 
 
 def huge_model() -> flow.Model:

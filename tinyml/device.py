@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .board import Board
-from .errors import ProbeError
+from .errors import ProbeError, RunError
 from .graph import Array
 from .link import Log
 from .plan import Plan
@@ -63,6 +64,7 @@ def open_device(
             missing = opened.check()
             if missing:
                 raise ProbeError(missing)
+            _check_unchanged(built)
             opened.flash(built.image.elf)
             opened.reset()
             session = connect(
@@ -75,6 +77,16 @@ def open_device(
             )
             counting = opened.counting(session.boot.counter_hz)
             yield Device(session, counting, name, opened.summary())
+
+
+def _check_unchanged(built: Built) -> None:
+    """RunError where another process has built in the same folder meanwhile."""
+    elf = built.image.elf
+    if hashlib.sha256(elf.read_bytes()).hexdigest() != built.image.sha256:
+        raise RunError(
+            f"{elf} is another image than was built: another tinyml builds in {built.folder}",
+            hint="give each a folder of its own with --output",
+        )
 
 
 def default_probe(board: Board) -> str:
