@@ -117,7 +117,9 @@ def samples(folder: Path, **shapes: tuple[int, ...]) -> Path:
     return path
 
 
-def convert(model: Path, calibration: Path | None, *, unsafe: bool = False) -> dict[str, Any]:
+def convert(
+    model: Path, calibration: Path | None, *, unsafe: bool = False, kind: str = "int8"
+) -> dict[str, Any]:
     """The child's work in this process, where TensorFlow is loaded already."""
     from tinyml import keras as child
 
@@ -128,6 +130,7 @@ def convert(model: Path, calibration: Path | None, *, unsafe: bool = False) -> d
         "folder": str(model) + ".exported",
         "io_dtype": "int8",
         "unsafe": unsafe,
+        "kind": kind,
     }
     return child.convert(job, lambda stage: None)
 
@@ -291,6 +294,23 @@ def test_loops_and_branches_of_a_saved_model_equal_tflm_and_are_near_tensorflow(
         assert not differences(got, tflm([raw[None]], 1)[0])
         off = data.to_real(got, end.scale, end.zero_point) - serve(row[None])["y"].numpy()
         assert np.abs(off).max() <= 10 * end.scale
+
+
+@needs_tensorflow
+def test_what_has_no_int16_form_stays_in_float32(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((6, 6, 2), name="image")
+    x = keras.layers.PReLU(shared_axes=(1, 2))(keras.layers.Conv2D(3, 3)(image))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(image, x).save(tmp_path / "prelu.keras")
+    convert(tmp_path / "prelu.keras", samples(tmp_path, image=(6, 6, 2)), kind="int16x8")
+    content = (tmp_path / "prelu.keras.tflite").read_bytes()
+    graph = tflite.parse(content)
+    assert [n.op for n in graph.nodes] == ["CONV_2D", "DEQUANTIZE", "PRELU", "QUANTIZE", "MEAN"]
+    value = np.random.default_rng(1).integers(-(2**15), 2**15, (1, 6, 6, 2)).astype(np.int16)
+    (got,), (want,) = Executor(aot.plan(graph))([value]), Tflm(content)([value])
+    assert not differences(got, want)
 
 
 @needs_tensorflow

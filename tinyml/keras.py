@@ -320,7 +320,7 @@ def to_integers(
     sets = tf.lite.OpsSet
     narrow = sets.TFLITE_BUILTINS_INT8
     wider = sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    converter.target_spec.supported_ops = [wider if wide else narrow]
+    converter.target_spec.supported_ops = [wider, sets.TFLITE_BUILTINS] if wide else [narrow]
     io = tf.float32 if io_dtype == "float32" else tf.int16 if wide else tf.int8
     converter.inference_input_type = converter.inference_output_type = io
     return bytes(converter.convert())
