@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +40,7 @@ from .chips import MODELS
 from .registers import CHIPS as DESCRIBED
 from .test_build import emulate
 from .test_energy import ACTIVE, ONCE, Board0, FakeBuilt
-from .wired import Wired
+from .wired import AtPort, Wired
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
@@ -138,7 +137,7 @@ def test_a_conversion_fits_between_two_readings(chip: str, rate: int, tmp_path: 
         assert found.shunt >= 0.4 / rate
 
 
-class Simulated(PtyInstrument):
+class Simulated(AtPort):
     """A reader's board at a serial port; it starts once somebody is there."""
 
     def __init__(self, image: Image, chip: str, wave: Waveform) -> None:
@@ -153,22 +152,6 @@ class Simulated(PtyInstrument):
             return Bus(Slave(CHIPS[chip](lambda: machine.seconds, flow, OHMS, VOLTS)))
 
         self.machine = Wired(image, bus, level, lambda output: self._ending.is_set())
-        self._core = threading.Thread(target=self.machine.start, daemon=True)
-
-    def received(self, data: bytes) -> None:
-        self.machine.console += data
-        if not self._core.is_alive():
-            self._core.start()
-
-    def produce(self) -> bytes:
-        count = len(self.machine.chip.output)
-        data = bytes(self.machine.chip.output[:count])
-        del self.machine.chip.output[:count]
-        return data
-
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
-        self._core.join(5)
 
 
 @pytest.mark.parametrize("chip", CHIPS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,13 +24,12 @@ from tinyml.paths import FIRMWARE
 
 from .emulators.i2c import Bus, Device, Slave
 from .emulators.ina import CHIPS, Steps, Stranger
-from .emulators.pseudo import PtyInstrument
 from .test_soc_images import small_model
 
 pytest.importorskip("unicorn")
 import unicorn
 
-from .wired import Wired
+from .wired import AtPort, Wired
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
@@ -49,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> flow.Built:
     return flow.build(model, board, folder, prefix="model", app="bench-ina", optimize="size")
 
 
-class Measured(PtyInstrument):
+class Measured(AtPort):
     """A board whose inferences take `once` s, at 1.5 and then half of the active current; it runs
     from when the host is there."""
 
@@ -80,7 +78,6 @@ class Measured(PtyInstrument):
                 self.load.change(self.machine.seconds, ACTIVE if high else IDLE)
 
         self.machine.write = watched  # type: ignore[method-assign]
-        self._core = threading.Thread(target=self.machine.start, daemon=True)
 
     def _infers(self, *_: object) -> None:
         self.inferences += 1
@@ -89,21 +86,6 @@ class Measured(PtyInstrument):
             self.load.change(now, 1.5 * ACTIVE)
             self.load.change(now + self.once / 2, 0.5 * ACTIVE)
         self.machine.seconds += self.once
-
-    def received(self, data: bytes) -> None:
-        self.machine.console += data
-        if not self._core.is_alive():
-            self._core.start()
-
-    def produce(self) -> bytes:
-        count = len(self.machine.chip.output)
-        data = bytes(self.machine.chip.output[:count])
-        del self.machine.chip.output[:count]
-        return data
-
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
-        self._core.join(5)
 
 
 def chip(name: str, **more: int) -> Callable[[Wired, Steps], list[Device]]:

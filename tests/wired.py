@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from tinyml.board import Board, Pin
@@ -9,6 +10,7 @@ from tinyml.build import Image
 
 from .chips import MODELS, Chip
 from .emulators.i2c import Bus
+from .emulators.pseudo import PtyInstrument
 from .machine import Machine
 from .registers import CHIPS
 
@@ -145,3 +147,30 @@ class Wired(Machine):
             scl, sda = self.pins.level(i2c.scl), self.pins.level(i2c.sda)
             self.chip.check(not scl and not sda, "a line is driven high")
             self.bus.drive(scl is None, sda is None)
+
+
+class AtPort(PtyInstrument):
+    """A machine's console at a serial port; its core runs once somebody has written to that."""
+
+    machine: Wired
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._core: threading.Thread | None = None
+
+    def received(self, data: bytes) -> None:
+        self.machine.console += data
+        if self._core is None:
+            self._core = threading.Thread(target=self.machine.start, daemon=True)
+            self._core.start()
+
+    def produce(self) -> bytes:
+        count = len(self.machine.chip.output)
+        data = bytes(self.machine.chip.output[:count])
+        del self.machine.chip.output[:count]
+        return data
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        if self._core is not None:
+            self._core.join(5)
