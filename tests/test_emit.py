@@ -127,9 +127,13 @@ def test_cleaned_names_are_harmless(text: str) -> None:
     assert clean.printable(text).isprintable()
 
 
-@given(st.lists(st.text(max_size=3), max_size=20))
-def test_unique_names_are_unique(names: list[str]) -> None:
-    assert len(set(clean.unique(names))) == len(names)
+@given(st.lists(st.text("ab_23", max_size=4), max_size=20))
+def test_unique_names_are_unique_and_have_the_first_free_number(names: list[str]) -> None:
+    found = clean.unique(names)
+    assert len(set(found)) == len(names)
+    for position, (name, new) in enumerate(zip(names, found, strict=True)):
+        numbers = (name, *(f"{name}_{n}" for n in range(2, 22)))
+        assert new == next(n for n in numbers if n not in found[:position])
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))

@@ -105,6 +105,8 @@ class Wired(Machine):
         return self._over(self.chip.output)
 
     def read(self, address: int) -> int:
+        if self.over():  # a core that waits for its host writes nothing
+            self.cpu.emu_stop()
         self.seconds += (self.poll_us if address in (CYCCNT, SYST_CVR) else self.access_us) * 1e-6
         cycles = int(self.seconds * self.board.clock_hz)
         if address == CYCCNT and self.board.core.dwt:
@@ -173,4 +175,4 @@ class AtPort(PtyInstrument):
     def __exit__(self, *_: object) -> None:
         super().__exit__()
         if self._core is not None:
-            self._core.join(5)
+            self._core.join()

@@ -52,11 +52,13 @@ def token(text: str) -> str:
 def unique(names: Iterable[str]) -> list[str]:
     """The same names, later duplicates with a number behind them."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # up to which all are taken
     result = []
     for name in names:
-        candidate, number = name, 2
+        candidate, number = name, numbers.get(name, 2)
         while candidate in taken:
             candidate, number = f"{name}_{number}", number + 1
+        numbers[name] = number
         taken.add(candidate)
         result.append(candidate)
     return result
