@@ -42,6 +42,15 @@ def sample(op: str, count: int) -> list[bytes]:
     return (found + floats)[:count]
 
 
+def seldom_drawn(op: str) -> list[bytes]:
+    """Cases that a module has because a small sample would miss them."""
+    return list(getattr(cases(op), "seldom_drawn", list)())
+
+
+def few(op: str) -> list[bytes]:
+    return sample(op, CASES) + seldom_drawn(op)
+
+
 def gives_floats(blob: bytes) -> bool:
     graph = tflite.parse(blob)
     return any(graph.tensors[o].dtype.kind == "f" for o in graph.outputs)
@@ -51,12 +60,12 @@ def gives_floats(blob: bytes) -> bool:
 @pytest.mark.parametrize("board", CORES, ids=lambda b: Path(b).stem)
 def test_a_sample_of_every_operator_equals_tflm(board: str, tmp_path: Path) -> None:
     plain = [op for op in sorted(OPS) if not variants(op, board)]
-    check_on_core(board, [blob for op in plain for blob in sample(op, CASES)], tmp_path)
+    check_on_core(board, [blob for op in plain for blob in few(op)], tmp_path)
 
 
 def test_a_sample_of_every_operator_is_clean_under_sanitizers(tmp_path: Path) -> None:
     """As printed C on this computer: ASan stops at the first byte out of place, UBSan too."""
-    blobs = [blob for op in sorted(OPS) for blob in sample(op, CASES)]
+    blobs = [blob for op in sorted(OPS) for blob in few(op)]
     check_on_core("host", blobs, tmp_path, optimize="-O1")
 
 
@@ -68,7 +77,7 @@ def test_a_sample_of_every_operator_is_clean_under_sanitizers(tmp_path: Path) ->
 )
 def test_variants_for_a_core_equal_tflm(board: str, op: str, tmp_path: Path) -> None:
     """For speed, and where that leaves some variants unused, also without that goal."""
-    blobs = sample(op, VARIANT_CASES) + getattr(cases(op), "seldom_drawn", list)()
+    blobs = sample(op, VARIANT_CASES) + seldom_drawn(op)
     if any("_s16" in name for name in variants(op, board)):
         blobs += [cases(op).int16_case(Seeded(seed)) for seed in range(100, 100 + VARIANT_CASES)]
     simpler = CORES[: CORES.index(board)]  # where better variants do not stand in front

@@ -170,7 +170,7 @@ def _copy(x: Tensor, y: Tensor, loops: Loops, call: Call, *, first: int, step: i
     )
 
 
-def register_view(
+def view_op(
     name: str,
     view: Callable[[Node, Graph], View | str],
     *,
@@ -182,7 +182,7 @@ def register_view(
     index: int = 0,
     one_scale: bool = True,
 ) -> Op:
-    """Register an operator whose output is a view of input `index`; a text is a refusal.
+    """An operator whose output is a view of input `index`; a text is a refusal.
 
     Without `one_scale` the bytes move whatever they mean, as in TFLite.
     """
@@ -202,7 +202,12 @@ def register_view(
         return view_call(operand(node, graph, index), graph.outs(node)[0], found)
 
     kernels = (Kernel("copy_strided", lower),)
-    return register(Op(name, check, kernels, read, options, resolver=resolver, doc=doc))
+    return Op(name, check, kernels, read, options, resolver=resolver, doc=doc)
+
+
+def register_view(name: str, view: Callable[[Node, Graph], View | str], **more: Any) -> Op:
+    """Register what view_op() makes of this."""
+    return register(view_op(name, view, **more))
 
 
 def outer_inner(shape: Sequence[int], axis: int) -> tuple[int, int]:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
 from ..graph import Graph, Node
-from . import Call, Kernel, Op, _gather, _move, operand, register
-
-_RANK = 5
+from . import Call, Kernel, Op, _box, _gather, _move, operand, register
 
 
 def check(node: Node, graph: Graph) -> list[str]:
@@ -21,23 +15,15 @@ def check(node: Node, graph: Graph) -> list[str]:
     if refusals:
         return refusals
     x, update, start = (operand(node, graph, i) for i in range(3))
-    if len(x.shape) > _RANK:
-        return [f"it works on more than {_RANK} dimensions"]
-    if graph.outs(node)[0].shape != x.shape or start.shape != (len(x.shape),):
-        return ["its output or start indices do not fit its input"]
-    if len(update.shape) != len(x.shape) or any(
-        u > d for u, d in zip(update.shape, x.shape, strict=True)
-    ):
-        return [f"its update {update.shape} does not fit in {x.shape}"]
-    return []
+    if graph.outs(node)[0].shape != x.shape:
+        return ["its output does not have the shape of its input"]
+    return _box.refusals(x, update.shape, start)
 
 
 def lower(node: Node, graph: Graph) -> Call:
     x, update, start = (operand(node, graph, i) for i in range(3))
     y = graph.outs(node)[0]
-    ones = (1,) * (_RANK - len(x.shape))
-    shape, box = ones + x.shape, ones + update.shape
-    size = x.dtype.itemsize
+    params, constants = _box.corner(x, update.shape, start)
     return Call(
         "update_slice",
         (x.name, update.name, start.name),
@@ -46,15 +32,11 @@ def lower(node: Node, graph: Graph) -> Call:
         in_place=(0,),
         params={
             "total": x.nbytes,
-            "item": size,
-            **{f"n{i}": d for i, d in enumerate(box)},
-            "dims": len(x.shape),
-            "index_bytes": start.dtype.itemsize,
+            "item": x.dtype.itemsize,
+            **{f"n{i}": d for i, d in enumerate(_box.sizes(update.shape))},
+            **params,
         },
-        constants={
-            "room": np.array([d - b + 1 for d, b in zip(shape, box, strict=True)], np.int32),
-            "steps": np.array([math.prod(shape[i + 1 :]) * size for i in range(_RANK)], np.int32),
-        },
+        constants=constants,
     )
 
 
