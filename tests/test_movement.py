@@ -12,6 +12,7 @@ from tests.pick import Pick, Seeded
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.errors import ModelError
+from tinyml.graph import Graph
 from tinyml.plan import make_plan
 
 
@@ -101,13 +102,25 @@ def test_a_slice_that_drops_every_dimension_is_one_value_of_the_input() -> None:
     assert found.shape == () and found == 3
 
 
-def test_computed_corners_of_a_slice_are_refused() -> None:
+def sliced(size: list[int] | None) -> Graph:
     m = ModelFile()
     x, begin = m.input([4], scale=1.0), m.input([1], dtype="int32")
-    size = m.constant(np.array([2], np.int32))
-    m.op("SLICE", [x, begin, size], [m.output([2], scale=1.0)], "SliceOptions")
-    with pytest.raises(ModelError, match="not constants"):
-        aot.plan(tflite.parse(m.finish()))
+    length = m.input([1], dtype="int32") if size is None else m.constant(np.array(size, np.int32))
+    m.op("SLICE", [x, begin, length], [m.output([2], scale=1.0)], "SliceOptions")
+    return tflite.parse(m.finish())
+
+
+@pytest.mark.parametrize("size", [None, [3], [-1]])
+def test_a_slice_at_a_computed_corner_has_a_constant_size(size: list[int] | None) -> None:
+    with pytest.raises(ModelError, match=r"SLICE .* its size is not constant, or not that"):
+        aot.plan(sliced(size))
+
+
+@pytest.mark.parametrize(("begin", "first"), [(-9, 0), (-1, 0), (1, 1), (2, 2), (3, 2), (99, 2)])
+def test_a_computed_corner_never_leaves_the_tensor(begin: int, first: int) -> None:
+    run = Executor(aot.plan(sliced([2])))
+    (found,) = run([np.arange(4, dtype=np.int8), np.array([begin], np.int32)])
+    assert found.tolist() == [first, first + 1]
 
 
 def test_an_index_out_of_range_reads_the_nearest_row() -> None:
