@@ -268,8 +268,9 @@ main()
 def test_an_interrupt_inside_of_exec_ends_with_130_too(tmp_path: Path) -> None:
     """As while a dataclass is made: Python would end by the signal, whatever we exit with."""
     (tmp_path / "ended.py").write_text("""
-import sys
+import signal, sys
 from tinyml import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)
 text = "import os, signal\\nos.kill(os.getpid(), signal.SIGINT)\\nfor _ in range(9): pass"
 def app():
     try:
