@@ -97,7 +97,7 @@ def test_many_write_one_folder_at_a_time(tmp_path: Path) -> None:
     assert not failures and names(tmp_path) == ["build"] and names(tmp_path / "build") == ["mark"]
 
 
-@pytest.mark.parametrize("moment", ["rename", "listed", "emptied"])
+@pytest.mark.parametrize("moment", ["rename", "look 1", "look 2", "look 3", "listed", "emptied"])
 def test_another_process_takes_the_folder_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -108,7 +108,7 @@ def test_another_process_takes_the_folder_away(
     rename, iterdir = Path.rename, Path.iterdir
 
     def take() -> None:
-        if not others.exists():
+        if not os.path.lexists(others):
             rename(folder, others)
 
     def renamed(path: Path, target: Path) -> Path:
@@ -118,15 +118,27 @@ def test_another_process_takes_the_folder_away(
             take()
 
     def listed(path: Path) -> Iterator[Path]:
-        if moment == "listed" or others.exists():
+        if moment == "listed" or os.path.lexists(others):
             take()
             return iterdir(path)
         take()
         (others / "mark").unlink()
         return iterdir(others)
 
+    look, looks = Path.stat, []
+
+    def looked(path: Path, **more: bool) -> os.stat_result:
+        try:
+            return look(path, **more)
+        finally:
+            looks.extend([path] if path == folder else [])
+            if moment == f"look {len(looks)}":
+                take()
+
     if moment == "rename":
         monkeypatch.setattr(Path, "rename", renamed)
+    elif moment.startswith("look"):
+        monkeypatch.setattr(Path, "stat", looked)
     else:
         monkeypatch.setattr(Path, "iterdir", listed)
     with files.whole_folder(folder, "mark") as work:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,7 +59,11 @@ def check_replaceable(folder: Path, mark: str | None) -> None:
 
     All folders of the kind that is written have `mark`: what others wrote is never deleted.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    try:
+        mode = folder.lstat().st_mode  # one look: another process may take it away at any time
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not stat.S_ISDIR(mode):
         raise InputError(f"{folder} is no folder", hint="name a new folder")
     names = _names(folder)
     if names and mark not in names:
