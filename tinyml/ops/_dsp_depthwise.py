@@ -11,7 +11,7 @@ from . import Call, Kernel, _order, _rescaling
 from ._dsp import ISA, halves, rectified, size_refusal
 from ._variant import Lower, variant
 
-FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
+_FEW_PIXELS = 4  # of which most taps are padding, or each input is read once
 _FEW_BLOCKS = 16  # pixels, of which blocks waste as much as they save
 _RAISED = 12  # bits below the result where blocks are rescaled
 _MOST_RAISE = 8  # bits, so that a raised weight fits 16
@@ -24,15 +24,20 @@ def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
     return _depthwise_sums(scalar, weights)
 
 
-def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+def planes_refusal(scalar: Call, weights: Tensor) -> str | None:
+    """Why a layer is not one of 3x3 whose channels are worth gathering as planes."""
     p = scalar.params
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
     if p["stride_w"] not in (1, 2) or scalar.rows == 1:
         return "strides over 2, or a single row"
-    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= FEW_PIXELS:
+    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= _FEW_PIXELS:
         return "too few channels or pixels to gather them"
-    return size_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
+    return size_refusal(scalar, weights)
+
+
+def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
+    return planes_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
 
 
 def depthwise_blocks_fits(scalar: Call, weights: Tensor) -> str | None:
@@ -56,32 +61,32 @@ def _raise(scalar: Call, weights: Tensor) -> Array:
     A raised sum fits 32 bits: some sum of a channel that is not still gives a result within reach,
     so it is below 2**(shift + 9), and those of nine products are less than 2**19 apart.
     """
-    still = _rescaling.still_channels(scalar, _by_channel(weights))
+    still = _rescaling.still_channels(scalar, by_channel(weights))
     return np.where(still, 0, _RAISED + 1 + scalar.constants["shift"].astype(np.int64))
 
 
 def _raise_refusal(scalar: Call, weights: Tensor) -> str | None:
     bits = _raise(scalar, weights)
-    bits = bits[~_rescaling.still_channels(scalar, _by_channel(weights))]
+    bits = bits[~_rescaling.still_channels(scalar, by_channel(weights))]
     if len(bits) and not 2 <= bits.min() <= bits.max() <= _MOST_RAISE:
         return f"a scale outside 2**-{_RAISED - 1} to 2**-{_RAISED + 1 - _MOST_RAISE}"
     return None
 
 
 def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
-    w = _by_channel(weights)
+    w = by_channel(weights)
     return _rescaling.scale_refusal(scalar, w) or _rescaling.bias_refusal(scalar, w)
 
 
-def _by_channel(weights: Tensor) -> Array:
-    """(channels, taps)."""
+def by_channel(weights: Tensor) -> Array:
+    """Depthwise weights as (channels, taps)."""
     assert weights.data is not None
     return weights.data.reshape(-1, weights.shape[3]).T
 
 
 def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
     """[channel][4] int32: twice the bias, multiplier, addend, shift."""
-    table = _rescaling.channel_constants(scalar, _by_channel(weights), bias)
+    table = _rescaling.channel_constants(scalar, by_channel(weights), bias)
     table[:, 0] *= 2
     return table.astype(np.int32)
 
@@ -113,9 +118,9 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
             "plane_w": plane_w,
         },
         constants={
-            "weights": taps_of_rows(2 * _by_channel(weights).astype(np.int64)),
+            "weights": taps_of_rows(2 * by_channel(weights).astype(np.int64)),
             "channels": _depthwise_constants(
-                scalar, weights, _rescaling.folded_bias(scalar, _by_channel(weights))
+                scalar, weights, _rescaling.folded_bias(scalar, by_channel(weights))
             ),
         },
         scratch=4 * rows * plane_w * 2,
@@ -132,7 +137,7 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
     stride = p["stride_w"]
     pairs = max((p["out_w"] + 1) // 2 * stride + 1, (p["pad_w"] + p["in_w"] + 1) // 2)
     rows = (scalar.rows - 1) * stride + 3
-    w = _by_channel(weights).astype(np.int64)
+    w = by_channel(weights).astype(np.int64)
     bits = _raise(scalar, weights)
     bias, multiplier, addend, shift = _rescaling.channel_constants(
         scalar, w, _rescaling.folded_bias(scalar, w) << bits
@@ -158,7 +163,7 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
 
 
 def depthwise_call(scalar: Call, weights: Tensor) -> Call:
-    taps = 2 * _by_channel(weights).T.astype(np.int64)  # (taps, channels)
+    taps = 2 * by_channel(weights).T.astype(np.int64)  # (taps, channels)
     short = -taps.shape[1] % 4
     taps = np.pad(taps, ((0, 0), (0, short)))
     table = _depthwise_constants(scalar, weights, scalar.constants["bias"].astype(np.int64))

@@ -10,7 +10,7 @@ import numpy as np
 from ..graph import Array, Tensor
 from . import Call, Kernel, _int16, _order, _rows
 from ._dsp import COLUMN_BYTES, ISA, conv_refusal, halfword_refusal, halves, size_refusal
-from ._dsp_depthwise import DEPTHWISE, FEW_PIXELS, plane_size, taps_of_rows
+from ._dsp_depthwise import DEPTHWISE, by_channel, plane_size, planes_refusal, taps_of_rows
 from ._variant import Lower, variant
 
 
@@ -25,8 +25,7 @@ def _bytes_of_pairs(taps: Array) -> Array:
 def _conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     refusal = conv_refusal(scalar) or size_refusal(scalar, weights)
-    found = _int16.single_multipliers(scalar, weights.data)
-    return refusal or (found if isinstance(found, str) else None)
+    return refusal or _int16.multiplier_refusal(scalar, weights.data)
 
 
 def _conv_call(scalar: Call, weights: Tensor) -> Call:
@@ -109,20 +108,13 @@ def _dense_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def _by_channel(weights: Tensor) -> Array:
-    """Depthwise weights as (channels, taps)."""
-    assert weights.data is not None
-    return weights.data.reshape(-1, weights.shape[3]).T
-
-
 def _depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
-    found = _int16.single_multipliers(scalar, _by_channel(weights))
-    return found if isinstance(found, str) else None
+    return _int16.multiplier_refusal(scalar, by_channel(weights))
 
 
 def _depthwise_call(scalar: Call, weights: Tensor) -> Call:
     """depthwise_conv2d_s16__dsp in place of depthwise_conv2d_s16."""
-    w = _by_channel(weights)
+    w = by_channel(weights)
     idle = -len(w) % 4
     fours = np.pad(w, ((0, idle), (0, 0))).T.reshape(w.shape[1], -1, 4)  # taps first
     table = np.zeros((2, len(w) + idle), np.int32)  # biases, multipliers
@@ -139,19 +131,12 @@ def _depthwise_call(scalar: Call, weights: Tensor) -> Call:
 
 
 def _depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
-    p = scalar.params
-    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
-        return "a kernel other than 3x3"
-    if p["stride_w"] not in (1, 2) or scalar.rows == 1:
-        return "strides over 2, or a single row"
-    if p["in_c"] == 1 or scalar.rows * p["out_w"] <= FEW_PIXELS:
-        return "too few channels or pixels to gather them"
-    return size_refusal(scalar, weights) or _depthwise_fits(scalar, weights)
+    return planes_refusal(scalar, weights) or _depthwise_fits(scalar, weights)
 
 
 def _depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
     """depthwise_conv2d_s16_3x3__dsp in place of depthwise_conv2d_s16."""
-    p, w = scalar.params, _by_channel(weights)
+    p, w = scalar.params, by_channel(weights)
     plane_w, rows = plane_size(scalar)
     table = np.stack([scalar.constants["bias"], _int16.single_multipliers(scalar, w)], axis=1)
     return replace(

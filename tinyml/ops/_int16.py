@@ -83,6 +83,12 @@ def single_multipliers(scalar: Call, weights: Array) -> Array | str:
     return np.asarray(raised.astype(np.int32))
 
 
+def multiplier_refusal(scalar: Call, weights: Array) -> str | None:
+    """Why there are no single_multipliers() of a layer, or None where there are."""
+    found = single_multipliers(scalar, weights)
+    return found if isinstance(found, str) else None
+
+
 def call_of(call: Call, kernel: str, node: Node, graph: Graph) -> Call:
     """The int16 form of an int8 layer's call; node and its weights as CONV_2D has them."""
     wide = is_wide(node, graph)

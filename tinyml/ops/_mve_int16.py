@@ -37,17 +37,12 @@ def _layer(call: Call, weights: Array) -> dict[str, int | float]:
     }
 
 
-def _multiplier_refusal(call: Call, weights: Array) -> str | None:
-    found = _int16.single_multipliers(call, weights)
-    return found if isinstance(found, str) else None
-
-
 def _conv_refusal(call: Call) -> str | None:
     if call.params["group_in"] != call.params["in_c"]:
         return "it has several groups"
     if call.params["dil_w"] != 1:
         return "it is dilated along x"
-    return _multiplier_refusal(call, call.constants["weights"])
+    return _int16.multiplier_refusal(call, call.constants["weights"])
 
 
 def _conv(call: Call) -> Call:
@@ -141,7 +136,7 @@ def dense_kernel(lower: Lower) -> Kernel:
         "fully_connected_s16",
         lower,
         _dense,
-        lambda call: _multiplier_refusal(call, call.constants["weights"]),
+        lambda call: _int16.multiplier_refusal(call, call.constants["weights"]),
     )
 
 
@@ -151,5 +146,5 @@ def depthwise_kernel(lower: Lower) -> Kernel:
         "depthwise_conv2d_s16",
         lower,
         _depthwise,
-        lambda call: _multiplier_refusal(call, _by_channel(call)),
+        lambda call: _int16.multiplier_refusal(call, _by_channel(call)),
     )
