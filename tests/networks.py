@@ -230,7 +230,9 @@ def build(pick: Pick, layers: tuple[str, ...] = (), dtype: str = "int8") -> _Net
 
 def chain(pick: Pick, dtype: str = "int8", layers: tuple[str, ...] = ()) -> bytes:
     """Layers without branches, each of which can be run row by row; the last may take all rows."""
-    kinds = ["conv", "depthwise", "pool", "pad", "relu"]
+    kinds = ["conv", "depthwise", "pool", "relu"]
+    if dtype == "int8":
+        kinds.append("pad")  # PAD of int16 moves its bytes as one row, or not at all
     net = _Network(pick, dtype)
     for layer in layers:
         getattr(net, layer)()

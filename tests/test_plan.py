@@ -81,8 +81,6 @@ def test_chains_run_row_by_row_give_the_same(data: st.DataObject) -> None:
     assume(len(flat.steps) > 1)  # some layers become one
     first = pick.integer(0, len(flat.steps) - 2)
     last = pick.integer(first + 2, len(flat.steps))
-    if any(s.call.window is None and s.call.by_rows is None for s in flat.steps[first:last]):
-        return  # PAD of int16 moves its bytes as one row
     streamed = make_plan(graph, streams=[(first, last)])
     check_slots(streamed)
     equal_to_tflm(streamed, blob, 1)
