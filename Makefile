@@ -6,7 +6,7 @@ DIGITS := build/digits
 
 export TF_CPP_MIN_LOG_LEVEL = 3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test explore lint bench clean
 
 demo: $(VENV)/ready
 	@$(BIN)/python examples/digits/train.py $(DIGITS) 2>$(DIGITS).log || (cat $(DIGITS).log; false)
@@ -14,6 +14,10 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The property tests with examples that nobody has drawn before; not part of `make test`.
+explore: $(VENV)/ready
+	$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile explore
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import settings
 
 # A busy machine makes no example slow: the tests themselves bound what must not take long.
-settings.register_profile("tinyml", deadline=None)
+# The suite draws the same examples each time, so that a change is judged by what it changes;
+# new ones are looked for by `make explore`.
+settings.register_profile("tinyml", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile("tinyml")
 
 ROOT = Path(__file__).resolve().parent.parent
