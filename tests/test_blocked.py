@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from tests.ops import fully_connected
+from tinyml import tflite
+from tinyml.engines import aot
 from tinyml.graph import Tensor
-from tinyml.ops import Call, _blocked
+from tinyml.ops import Call, _blocked, _dense_pairs, _rescaling
 from tinyml.paths import FIRMWARE
 
 
@@ -29,7 +33,9 @@ def dense(weights: np.ndarray, bias: int = 0) -> tuple[Call, Tensor]:
         (),
         rows=1,
         params={
+            "batches": 1,
             "in_n": weights.shape[1],
+            "out_n": outputs,
             "in_zero": 0,
             "out_zero": 0,
             "act_min": -128,
@@ -52,10 +58,57 @@ def test_words_of_two_products_hold_whatever_they_take() -> None:
     upper = (products >> 16) + (products >> 15 & 1)
     fits = (w0 != -128) | (w1 != -128)
     assert (upper == x0 * w0 + x1 * w1)[fits].all()
-    call, weights = dense(np.array([[-128, -128]]))
-    assert _blocked.dense_pairs_fits(call, weights) == "two weights of -128 in a pair"
-    call, weights = dense(np.tile([[-127, -128, -128, 127]], (16, 16)))
-    assert _blocked.dense_pairs_fits(call, weights) is None
+    assert _blocked._pairing_refusal(np.array([[-128, -128]])) == "two weights of -128 in a pair"
+    assert _blocked._pairing_refusal(np.tile([[-127, -128, -128, 127]], (16, 16))) is None
+
+
+def group_sums(x: np.ndarray, words: np.ndarray, group: int) -> np.ndarray:
+    """What tm_thumb_rows.h makes of inputs and a row of weights, of groups of four or eight."""
+    total = 0
+    for at in range(0, len(x), group):
+        pairs = x[at : at + group].astype(np.int64).reshape(-1, 2, 2) * [1, 1 << 16]
+        even, odd = pairs.sum(axis=2).T
+        v = words[at // 4 : (at + group) // 4].astype(np.uint32).astype(np.int64)
+        masked = v >> 8 & 0x00FF00FF
+        start = 0x8000 - 0x00800080 * int((even + odd).sum())
+        products = even * v + (odd - (even << 8)) * masked
+        total += int(np.int64(start + products.sum()).astype(np.int32)) >> 16
+    return np.int64(total)
+
+
+@pytest.mark.parametrize("most", [3, 20, 64, 127])
+def test_groups_of_taps_are_summed_without_loss(most: int) -> None:
+    """By groups of any size, of rows divided among several where weights are large."""
+    rng = np.random.default_rng(most)
+    weights = rng.integers(-most - (most == 127), most + 1, (24, 48))
+    weights[0], weights[1], weights[2, :9] = most, -most - (most == 127), 0
+    worst = np.where(weights > 0, 127, -128)
+    inputs = np.concatenate([rng.integers(-128, 128, (8, 48)), worst, -1 - worst])
+    for group in (8, 4):
+        parts = _dense_pairs._parts(weights, group)
+        rows = _dense_pairs._divided(weights, parts)
+        assert (np.add.reduceat(rows, np.cumsum(parts) - parts) == weights).all()
+        words = _dense_pairs._words(rows)
+        for x in inputs:
+            sums = np.array([group_sums(x, row, group) for row in words])
+            assert (sums == rows @ x).all()
+
+
+def test_weights_choose_the_taps_of_a_group() -> None:
+    """Small ones are summed by eight; of large ones a pair has the fewest instructions."""
+    shape, rng = (32, 128), np.random.default_rng(0)
+    found = []
+    for most in (20, 64, 127):
+        call, weights = dense(rng.integers(-most, most + 1, shape))
+        fast = _dense_pairs._call(call, weights)
+        found.append((fast.params["group"], fast.params["rows"]))
+    assert found == [(8, 32), (4, 32), (2, 32)]
+    plans = [aot.plan(tflite.parse(b), frozenset({"thumb"})) for b in fully_connected.small_int8()]
+    cases = [plan.steps[0].call.params for plan in plans]
+    assert {p["group"] for p in cases} == {8, 4, 2}
+    assert all(p["rows"] > p["out_n"] for p in cases)  # some are divided
+    call, weights = dense(np.full(shape, -128))
+    assert _dense_pairs._call(call, weights).params["rows"] == 64  # -128 twice is over 16 bits
 
 
 def test_sums_that_leave_their_field_are_refused() -> None:
@@ -71,5 +124,5 @@ def test_a_channel_that_cannot_leave_one_value_is_not_refused() -> None:
     call, _ = dense(np.array([[3, -2, 1]]))
     scale = {"bias": np.array([12 << 19], np.int32), "shift": np.array([-18], np.int32)}
     far = replace(call, constants={**call.constants, **scale})
-    assert "23 bits" in str(_blocked._sum_refusal(far, np.array([[127] * 99]), 23))
-    assert _blocked._sum_refusal(far, np.array([[3, -2, 1]]), 23) is None
+    assert "23 bits" in str(_rescaling.sum_refusal(far, np.array([[127] * 99]), 23))
+    assert _rescaling.sum_refusal(far, np.array([[3, -2, 1]]), 23) is None

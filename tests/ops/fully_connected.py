@@ -62,8 +62,8 @@ def long_int16(inputs: int = 2_101) -> bytes:
 
 
 def seldom_drawn() -> list[bytes]:
-    """What a kernel adds up in several parts, and sums beyond 24 bits."""
-    return [long_int16(), *long_int8()]
+    """What a kernel adds up in several parts, sums beyond 24 bits, small weights."""
+    return [long_int16(), *long_int8(), *small_int8()]
 
 
 def long_int8() -> list[bytes]:
@@ -79,5 +79,19 @@ def long_int8() -> list[bytes]:
             m.constant(bias.astype(np.int32), scale=1.0),
         )
         m.op("FULLY_CONNECTED", [x, w, b], [y], "FullyConnectedOptions")
+        models.append(m.finish())
+    return models
+
+
+def small_int8() -> list[bytes]:
+    """Weights of which eight, four or two products are summed in 16 bits, and a few large rows."""
+    rng, models = np.random.default_rng(0), []
+    for inputs, outputs, largest in ((71, 19, 20), (45, 18, 60), (38, 17, 127)):
+        m = ModelFile()
+        x, y = m.input((2, inputs), scale=0.1, zero_point=5), m.output((2, outputs), scale=2.0)
+        data = rng.integers(-largest, largest + 1, (outputs, inputs))
+        data[2, ::4], data[5, :2], data[-1] = 90, -128, 0
+        w = m.constant(data.astype(np.int8), scale=0.05)
+        m.op("FULLY_CONNECTED", [x, w], [y], "FullyConnectedOptions")
         models.append(m.finish())
     return models

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Tensor
-from . import Call, Kernel, _dense_rows, _order, _rescaling, _rows
+from . import Call, Kernel, _dense_pairs, _dense_rows, _order, _rescaling, _rows
 from ._variant import Lower, variant
 
 PORTABLE: frozenset[str] = frozenset()
@@ -19,16 +19,6 @@ _DEPTHWISE = (
     "in_h in_w in_c out_w out_c depth_multiplier stride_h stride_w pad_h pad_w "
     "in_zero act_min act_max"
 ).split()
-
-
-def _sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
-    """Whether a sum, bias and all, may leave `bits` bits, whatever the input."""
-    low, high = _rescaling.sum_range(call, weights)
-    live = ~_rescaling.still_channels(call, weights)
-    most = np.maximum(high, -low)[live]
-    if len(most) and most.max() >= 1 << (bits - 1):
-        return f"a sum that may exceed {bits} bits"
-    return None
 
 
 def _conv_refusal(call: Call) -> str | None:
@@ -54,7 +44,9 @@ def conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
     return (
-        _conv_refusal(scalar) or _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+        _conv_refusal(scalar)
+        or _rescaling.scale_refusal(scalar, w)
+        or _rescaling.sum_refusal(scalar, w, 23)
     )
 
 
@@ -92,7 +84,7 @@ def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     w = weights.data
     if int(scalar.params["in_n"]) >= 1 << 16:
         return "more inputs than 32 bits hold a sum of"
-    refusal = _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 24)
+    refusal = _rescaling.scale_refusal(scalar, w) or _rescaling.sum_refusal(scalar, w, 24)
     if refusal:
         return refusal
     # Instructions on Cortex-M3, as counted: eight outputs at a time.
@@ -100,12 +92,6 @@ def dense_fits(scalar: Call, weights: Tensor) -> str | None:
     eights = -(-out_n // 8)
     cost = in_n * (3.8 + 11.6 * eights) + 120 * eights + 20
     return "too few outputs to pay" if cost > _dense_rows.thumb2_cost(out_n, in_n) else None
-
-
-def _pairs_cost(out_n: int, in_n: int) -> float:
-    """Instructions of fully_connected_s8__thumb, counted on Cortex-M0."""
-    width = -(-in_n // 16) * 16
-    return out_n * (3.4 * width + 60) + 3.5 * width
 
 
 def dense_call(scalar: Call, weights: Tensor) -> Call:
@@ -143,15 +129,8 @@ def dense_kernels(scalar: Lower) -> tuple[Kernel, ...]:
     return (
         variant(f"{name}__thumb2", scalar, dense_fits, dense_call, THUMB2),
         _dense_rows.kernel("thumb2", scalar),
-        variant(f"{name}__thumb", scalar, dense_pairs_fits, dense_pairs_call, THUMB),
+        _dense_pairs.kernel(scalar),
     )
-
-
-def _split_constants(call: Call, weights: Array) -> Array:
-    """[channel][4] int32: bias, multiplier, addend and shift, as tm_split.h has them."""
-    table = _rescaling.channel_constants(call, weights, _rescaling.folded_bias(call, weights))
-    table[:, 2] += 1 << 14
-    return table.astype(np.int32)
 
 
 def _pairing_refusal(weights: Array) -> str | None:
@@ -169,7 +148,7 @@ def conv_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
         _conv_refusal(scalar)
         or _rescaling.scale_refusal(scalar, w)
         or _pairing_refusal(w)
-        or _sum_refusal(scalar, w, 29)
+        or _rescaling.sum_refusal(scalar, w, 29)
     )
 
 
@@ -195,48 +174,11 @@ def conv_pairs_call(scalar: Call, weights: Tensor) -> Call:
         },
         constants={
             "weights": np.ascontiguousarray(fours.transpose(0, 2, 1, 3)),
-            "channels": _split_constants(scalar, weights.data),
+            "channels": _rescaling.split_constants(scalar, weights.data),
         },
         scratch=chunk * (2 * width + 8) + 4 * (2 + width) + width,
     )
     return _rows.columns(call, 2 * width + 8)
-
-
-def dense_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
-    assert weights.data is not None
-    w = weights.data
-    refusal = (
-        _rescaling.scale_refusal(scalar, w) or _pairing_refusal(w) or _sum_refusal(scalar, w, 29)
-    )
-    if refusal:
-        return refusal
-    out_n, in_n = w.shape
-    each = 8 if scalar.params["in_zero"] else 7  # instructions of the scalar kernel
-    few = _pairs_cost(out_n, in_n) > out_n * (each * in_n + 90)
-    return "too few weights to pay" if few else None
-
-
-def dense_pairs_call(scalar: Call, weights: Tensor) -> Call:
-    """fully_connected_s8__thumb in place of fully_connected_s8."""
-    assert weights.data is not None
-    p = scalar.params
-    width = -(-weights.shape[1] // 16) * 16
-    padded = np.pad(weights.data, ((0, 0), (0, width - weights.shape[1])))
-    unsigned = (padded.astype(np.int16) + 128).astype(np.uint8)
-    words = unsigned.reshape(len(padded), -1, 4)[:, :, [1, 3, 0, 2]]
-    return replace(
-        scalar,
-        kernel="fully_connected_s8__thumb",
-        params={
-            **{k: p[k] for k in ("batches", "in_n", "out_n", "act_min", "act_max")},
-            "width": width,
-        },
-        constants={
-            "weights": np.ascontiguousarray(words).view("<i4").reshape(len(padded), -1),
-            "channels": _split_constants(scalar, weights.data),
-        },
-        scratch=2 * width + 16 * 4,
-    )
 
 
 def _by_channel(weights: Tensor) -> Array:
@@ -254,7 +196,7 @@ def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
     if scalar.rows * p["out_w"] == 1:
         return "a single pixel"  # it makes four
     w = _by_channel(weights)
-    return _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 23)
+    return _rescaling.scale_refusal(scalar, w) or _rescaling.sum_refusal(scalar, w, 23)
 
 
 def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
@@ -284,7 +226,7 @@ def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     w = _by_channel(weights)
     if (w == -128).sum(axis=1).max() > 1:
         return "two weights of -128 in a channel"
-    return _rescaling.scale_refusal(scalar, w) or _sum_refusal(scalar, w, 29)
+    return _rescaling.scale_refusal(scalar, w) or _rescaling.sum_refusal(scalar, w, 29)
 
 
 def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
@@ -297,7 +239,7 @@ def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
         scalar,
         kernel="depthwise_conv2d_s8_3x3",
         params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
-        constants={"weights": w, "channels": _split_constants(scalar, w)},
+        constants={"weights": w, "channels": _rescaling.split_constants(scalar, w)},
         scratch=rows * plane_w * 4,
         row_scratch=p["stride_h"] * plane_w * 4,
         in_place=_order.channel_by_channel(scalar),

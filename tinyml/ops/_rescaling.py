@@ -64,6 +64,16 @@ def bias_refusal(call: Call, weights: Array) -> str | None:
     return "a sum that may exceed 30 bits" if len(most) and most.max() >= 1 << 30 else None
 
 
+def sum_refusal(call: Call, weights: Array, bits: int) -> str | None:
+    """Whether a sum, bias and all, may leave `bits` bits, whatever the input."""
+    low, high = sum_range(call, weights)
+    live = ~still_channels(call, weights)
+    most = np.maximum(high, -low)[live]
+    if len(most) and most.max() >= 1 << (bits - 1):
+        return f"a sum that may exceed {bits} bits"
+    return None
+
+
 def folded_bias(call: Call, weights: Array) -> Array:
     """Bias less the input's zero point times the sum of the weights, int64 (channels,)."""
     sums = weights.reshape(len(weights), -1).astype(np.int64).sum(axis=1)
@@ -84,3 +94,10 @@ def channel_constants(call: Call, weights: Array, bias: Array) -> Array:
     multiplier, bias = np.where(still, 0, multiplier), np.where(still, 0, bias)
     addend = (np.int64(1) << (shift - 1)) + (zero << shift)
     return np.stack([bias, multiplier, addend, shift], axis=1)
+
+
+def split_constants(call: Call, weights: Array) -> Array:
+    """[channel][4] int32: bias, multiplier, addend and shift, as tm_split.h has them."""
+    table = channel_constants(call, weights, folded_bias(call, weights))
+    table[:, 2] += 1 << 14
+    return table.astype(np.int32)
