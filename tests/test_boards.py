@@ -195,8 +195,8 @@ def test_unreadable_files(text: bytes, tmp_path: Path) -> None:
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.toml", tmp_path):
-        with pytest.raises(BoardError, match="cannot read board file"):
+    for path, words in ((tmp_path / "none.toml", "does not exist"), (tmp_path, "is a folder")):
+        with pytest.raises(BoardError, match=words):
             load_board(path)
 
 

@@ -59,7 +59,7 @@ def test_a_truncated_model(tmp_path: Path, model: Path) -> None:
 
 
 def test_a_missing_model(tmp_path: Path) -> None:
-    refused("build", "-b", "stm32", "none.tflite", folder=tmp_path, words="cannot read")
+    refused("build", "-b", "stm32", "none.tflite", folder=tmp_path, words="none.tflite does not")
 
 
 @pytest.mark.parametrize(("weights", "words"), [("float32", "not quantised"), ("int8", "hybrid")])

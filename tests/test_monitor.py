@@ -281,7 +281,7 @@ def test_garbage_is_named_by_its_baud_rate(real: int, ratio: str, impatient) -> 
         (lambda b: (b / "plan.json").write_text("{"), "is damaged"),
         (lambda b: (b / "build.json").write_text("[]"), "is damaged"),
         (lambda b: (b / "build.json").write_text("{}"), "lacks 'board'"),
-        (lambda b: (b / "firmware.elf").unlink(), "cannot read the image"),
+        (lambda b: (b / "firmware.elf").unlink(), "firmware.elf does not exist"),
         (lambda b: (b / "firmware.elf").write_bytes(b"other"), "is not what the build made"),
     ],
 )
@@ -311,14 +311,14 @@ def test_the_flash_command(build, openocd, board, tmp_path) -> None:
     ("arguments", "code", "words"),
     [
         (("flash",), 2, "no build is named"),
-        (("flash", "nothing"), 2, "no finished build"),
+        (("flash", "nothing"), 2, "nothing does not exist"),
         (("flash", "build", "--option", "speed"), 2, "not KEY=VALUE"),
         (("flash", "build", "--option", "sped=1"), 1, "no option 'sped'"),
         (("flash", "build", "--probe", "jtagg"), 1, "no probe 'jtagg'"),
         (("flash", "build", "--probe", "nrfutil"), 1, "nrfutil was not found"),
         (("monitor",), 2, "no port is named"),
         (("monitor", "--port", "/dev/ttyNONE"), 2, "/dev/ttyNONE"),
-        (("monitor", "--replay", "none.log"), 2, "cannot read the log"),
+        (("monitor", "--replay", "none.log"), 2, "none.log does not exist"),
     ],
 )
 def test_what_the_commands_refuse(build, tmp_path, arguments, code, words) -> None:

@@ -53,7 +53,7 @@ def counted(built: flow.Built) -> counting.Counts:
 
 @pytest.fixture(scope="module")
 def l4r5() -> Profile:
-    return profile(model_of(), load_board("nucleo_l4r5zi"))
+    return profile(model_of(), load_board("nucleo_l4r5zi"), optimize="speed")
 
 
 def items(built: flow.Built) -> list[str]:
@@ -262,7 +262,7 @@ def test_the_command(tmp_path: Path) -> None:
     ] + sum(step["emulated_instructions"] for step in found["steps"])
     assert found["estimated_cycles"] > 0 and found["steps"][0]["next_best"]["kernel"]
     refused("profile", "-b", "host", "net.tflite", folder=tmp_path, words="no board to profile")
-    refused("profile", "-b", "stm32", "none.tflite", folder=tmp_path, words="cannot read")
+    refused("profile", "-b", "stm32", "none.tflite", folder=tmp_path, words="does not exist")
     refused("profile", "-b", "stm32", "--optimize", "x", "net.tflite", folder=tmp_path, words="x")
 
 

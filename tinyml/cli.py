@@ -6,7 +6,7 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -20,6 +20,7 @@ from .errors import InputError, TinymlError, describe
 if TYPE_CHECKING:
     from .board import Board
     from .flow import Built, Model
+    from .graph import Graph
     from .project import Project
     from .quantize import Precision
     from .session import Progress
@@ -67,7 +68,7 @@ PortOption = Annotated[
 SerialOption = Annotated[
     str | None, typer.Option("--serial", help="Serial number of the probe, where there are two.")
 ]
-OptimizeOption = Annotated[str | None, typer.Option(help="speed, balanced or size.")]
+OptimizeOption = Annotated[str | None, typer.Option(help="speed, balanced (without this) or size.")]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder to build in; it is replaced.")
 ]
@@ -137,20 +138,22 @@ def _build(
     argmax: bool = False,
     inputs: Path | None = None,
     numbers: Precision | None = None,
+    check: Callable[[Graph], object] = lambda graph: None,
 ) -> Built:
-    """The build that command line and project file ask for together."""
+    """The build that command line and project file ask for together.
+
+    `check` is what there is to refuse once the model is known, before it is built.
+    """
     from dataclasses import replace
 
-    from . import flow
+    from . import data, flow
     from .clean import identifier
-    from .files import check_replaceable
+    from .files import check_replaceable, check_writable
     from .passes.only_class import only_class
 
     project = _project(path)
     board = _board(board_name or (project.board if project else None))
-    level = optimize or (project.optimize if project else "balanced")
-    if level not in flow.LEVELS:
-        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    level = _level(project, optimize)
     if app not in flow.APPS:
         raise InputError(f"--app is {app!r}", hint=f"one of {', '.join(flow.APPS)}")
     if inputs is not None and app != "example":
@@ -162,12 +165,16 @@ def _build(
     suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
     folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
     check_replaceable(folder, flow.MARK)
+    check_writable(folder)
+    if inputs is not None:
+        data.load_arrays(inputs)  # one that is missing or damaged is told before the work begins
     calibrated = calibration or (project.calibration if project else None)
     model = _load(source, calibrated, unsafe, numbers or _numbers(project))
     if argmax and runtime:
         raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
     if argmax:
         model = replace(model, graph=only_class(model.graph))
+    check(model.graph)
     prefix = project.prefix if project else identifier(source.stem)
     golden = None
     if inputs is not None:
@@ -188,6 +195,15 @@ def _build(
     )
     _warn(built.model.warnings[len(model.warnings) :])
     return built
+
+
+def _level(project: Project | None, optimize: str | None) -> str:
+    from .flow import LEVELS
+
+    level = optimize or (project.optimize if project else "balanced")
+    if level not in LEVELS:
+        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(LEVELS)}")
+    return level
 
 
 def _engine(project: Project | None, engine: str | None) -> str:

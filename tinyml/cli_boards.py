@@ -219,12 +219,14 @@ def _watch(
 
 
 def _replay(path: Path, as_json: bool) -> None:
+    from .missing import unreadable
     from .monitor import replay
 
     try:
         ledger, size, seconds = replay(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot read the log: {error.strerror}") from error
+        hint = "give a serial.log that `tinyml bench` or `tinyml monitor` kept"
+        raise unreadable(path, error, hint=hint, kinds=(".log",)) from error
     _finish(ledger, size, seconds, path.name, as_json)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +44,9 @@ from .cli import (
     out,
 )
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 FirmwareOption = Annotated[
     str, typer.Option("--app", help="bench, example, mlperf, mlperf-energy or ina-reader.")
@@ -173,7 +176,8 @@ def run(
     """Send inputs to a board and get the outputs back."""
     from . import data, report
     from .device import default_probe, infer
-    from .samples import accuracy
+    from .files import check_file
+    from .samples import accuracy, device_inputs
 
     project = _project(model)
     numbers = _numbers(project, kind, keep)
@@ -190,6 +194,8 @@ def run(
     file = inputs or (project.test if project else None)
     if file is None:
         raise InputError("there are no inputs", hint="give --inputs data.npz")
+    data.load_arrays(file)  # one that is missing or damaged is told before the work begins
+    check_file(results)
     target = _board(board or (project.board if project else None))
     if _engine(project, engine) == "tflm" and target.host:
         from .cli_tflm import run_on_host
@@ -200,7 +206,12 @@ def run(
         return
     chosen = _runtime(model, engine, tflm, arena, custom_op)
     arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
-    built = _build(*arguments, argmax=argmax, numbers=numbers)
+
+    def check(graph: Graph) -> None:
+        device_inputs(graph, data.input_arrays(file, graph.input_names))
+        data.labels_of(file, graph.input_names)
+
+    built = _build(*arguments, argmax=argmax, numbers=numbers, check=check)
     graph = built.model.graph
     arrays = data.input_arrays(file, graph.input_names)
     labels = data.labels_of(file, graph.input_names)
@@ -252,15 +263,22 @@ def bench(
 ) -> None:
     """Build, flash, run and measure: latency by layer, memory, accuracy."""
     from . import data, files, flow, report
+    from .samples import device_inputs
 
     project = _project(model)
     chosen = _runtime(model, engine, tflm, arena, custom_op)
     numbers = _numbers(project, kind, keep)
     arguments = (model, board, calibration, output, optimize, False, unsafe, chosen)
-    built = _build(*arguments, argmax=argmax, numbers=numbers)
     labelled = test or (project.test if project else None)
-    if labelled is not None:  # else a file that cannot be used leaves an empty folder
-        data.labelled_set(labelled, built.model.graph.input_names)
+    if labelled is not None:
+        data.load_arrays(labelled)
+    files.check_writable(results / "any")
+
+    def check(graph: Graph) -> None:
+        if labelled is not None:
+            device_inputs(graph, data.labelled_set(labelled, graph.input_names)[0])
+
+    built = _build(*arguments, argmax=argmax, numbers=numbers, check=check)
     folder = files.results_folder(results, built.folder.name)
     with _progress("inferences") as progress:
         measured = flow.bench(

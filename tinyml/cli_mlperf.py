@@ -83,7 +83,8 @@ def mlperf(
 
     Without MODEL, of whatever is at --port; with one, it is built for --board and run.
     """
-    from . import mlperf_report
+    from . import mlperf_data, mlperf_report
+    from .files import check_writable
     from .link import Log
 
     if mode not in MODES:
@@ -99,6 +100,9 @@ def mlperf(
         raise InputError("accuracy needs a data set", hint="give --data FOLDER: docs/MLPERF.md")
     if model is None and port is None:
         raise InputError("no model, no port", hint="give MODEL --board BOARD, or --port PORT")
+    if dataset is not None:
+        mlperf_data.check_folder(dataset)
+    check_writable(results / "any")
     built = None
     if model is not None:
         runtime = _runtime(model, engine, tflm, arena, custom_op)

@@ -16,6 +16,7 @@ from .cli import (
     TypeOption,
     UnsafeOption,
     _board,
+    _level,
     _load,
     _numbers,
     _print_json,
@@ -25,7 +26,6 @@ from .cli import (
     app,
     out,
 )
-from .errors import InputError
 
 
 @app.command()
@@ -43,14 +43,12 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Show instructions and estimated cycles by layer, the kernels, and what others would cost."""
-    from . import flow, profile_report
     from . import profile as profiling
+    from . import profile_report
 
     project = _project(model)
     target = _board(board or (project.board if project else None))
-    level = optimize or (project.optimize if project else "speed")
-    if level not in flow.LEVELS:
-        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    level = _level(project, optimize)
     source = model or (project.model if project else None)
     assert source is not None  # _project() has refused that
     calibrated = calibration or (project.calibration if project else None)

@@ -22,6 +22,7 @@ from .cli import (
     UnsafeOption,
     _board,
     _engine,
+    _level,
     _load,
     _numbers,
     _print_json,
@@ -66,14 +67,19 @@ def compare(
     from . import compare as comparing
     from . import compare_report, data, flow
     from .clean import identifier
+    from .files import check_replaceable, check_writable
 
     project = _project(model)
     target = _board(board or (project.board if project else None))
     names = [_engine(None, name.strip()) for name in engines.split(",")]
-    level = optimize or (project.optimize if project else "speed")
-    if level not in flow.LEVELS:
-        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    level = _level(project, optimize)
     source = model or (project.model if project else Path())
+    folder = output / f"{identifier(source.stem)}-{target.name}"
+    for name in names:
+        check_replaceable(folder / name, flow.MARK)
+    check_writable(folder)
+    if inputs is not None:
+        data.load_arrays(inputs)  # one that is missing or damaged is told before the work begins
     runtime = None
     if "tflm" in names and not target.host:
         runtime = read_options(tflm, arena, custom_op)
@@ -84,7 +90,7 @@ def compare(
         loaded,
         target,
         names,
-        output / f"{identifier(source.stem)}-{target.name}",
+        folder,
         prefix=identifier(source.stem),
         runtime=runtime,
         inputs=arrays,
@@ -123,20 +129,24 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a model's sources, with CMake and Makefile fragments, for your own build system."""
+    from . import data
     from . import export as exporting
-    from . import flow
     from .board import load_board
     from .clean import identifier
+    from .files import check_replaceable, check_writable
     from .tflm_build import read_arena
 
     project = _project(model)
     name = _engine(project, engine)
-    level = optimize or (project.optimize if project else "balanced")
-    if level not in flow.LEVELS:
-        raise InputError(f"--optimize is {level!r}", hint=f"one of {', '.join(flow.LEVELS)}")
+    level = _level(project, optimize)
     source = model or (project.model if project else Path())
     board_name = board or (project.board if project else None)
     target = load_board(board_name) if board_name else None
+    folder = output or Path(f"{identifier(source.stem)}-{name}")
+    check_replaceable(folder, None)
+    check_writable(folder)
+    if inputs is not None:
+        data.load_arrays(inputs)
     size = read_arena(arena)
     runtime = None
     if name == "tflm" and tflm is not None and target is not None:
@@ -150,7 +160,7 @@ def export(
         golden = read_golden(loaded, inputs, name)
     done = exporting.export(
         loaded,
-        output or Path(f"{identifier(source.stem)}-{name}"),
+        folder,
         name,
         prefix=project.prefix if project else identifier(source.stem),
         board=target,
@@ -171,9 +181,11 @@ def export(
 def read_options(folder: Path | None, arena: str, custom_op: list[str] | None) -> Options:
     """What --tflm, --arena and --custom-op say."""
     from .tflm_build import Options, read_arena
-    from .tflm_library import given_folder
+    from .tflm_library import check_folder, given_folder
 
-    return Options(given_folder(folder), read_arena(arena), _custom(custom_op))
+    found = given_folder(folder)
+    check_folder(found)
+    return Options(found, read_arena(arena), _custom(custom_op))
 
 
 def _custom(texts: list[str] | None) -> dict[str, str]:

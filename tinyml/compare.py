@@ -94,7 +94,7 @@ def compare(
     prefix: str,
     runtime: Options | None = None,
     inputs: Mapping[str, Array] | None = None,
-    optimize: str = "speed",
+    optimize: str = "balanced",
     probe: str | None = None,
     count: int = 3,
     samples: int = 3,

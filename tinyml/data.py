@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .errors import InputError
 from .files import whole_file
 from .graph import Array
+from .missing import unreadable
 
 LABELS = ("labels", "y")
 _MAGIC = b"\x93NUMPY"
@@ -36,9 +37,12 @@ def load_arrays(path: Path) -> dict[str, Array]:
     InputError: a file that is missing, damaged, too large, or holds anything but numbers.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist", hint=_HOW)
-    with path.open("rb") as file:
-        magic = file.read(len(_MAGIC))
+        raise unreadable(path, hint=_HOW, kinds=(".npz", ".npy"))
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        raise unreadable(path, error, hint=_HOW) from error
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(f"{path.name} is too large", hint="give fewer samples")
     if magic == _MAGIC:

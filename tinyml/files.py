@@ -71,6 +71,26 @@ def check_replaceable(folder: Path, mark: str | None) -> None:
         raise InputError(f"{folder} is not empty{why}", hint="name a new folder")
 
 
+def check_writable(path: Path) -> None:
+    """Error now, before long work, where no file or folder `path` could be made after it."""
+    parent = path.parent
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def check_file(path: Path) -> None:
+    """As check_writable(), for a file: InputError where a folder is in its place."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint="name a file to write")
+    check_writable(path)
+
+
 def _names(folder: Path) -> set[str]:
     """What is in `folder`, nothing if it is not there.
 

@@ -14,6 +14,7 @@ from .board import Board, load_board
 from .clean import printable
 from .errors import InputError, ProbeError, RunError
 from .link import Log
+from .missing import unreadable
 from .ports import read_some
 from .probes import Options, Probe, open_probe
 from .run import connect
@@ -72,7 +73,7 @@ def load_firmware(folder: Path, board: str | None = None) -> Firmware:
     try:
         digest = hashlib.sha256(elf.read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"{elf}: cannot read the image: {error.strerror}", hint=_AGAIN) from error
+        raise unreadable(elf, error, hint=_AGAIN) from error
     if digest != wanted:
         raise InputError(f"{elf} is not what the build made", hint=_AGAIN)
     if app not in APPS:
@@ -87,13 +88,13 @@ _AGAIN = "build it again: tinyml build"
 
 def _read(folder: Path, name: str) -> dict[str, Any]:
     file = folder / name
+    hint = "give the folder that `tinyml build` made (build/NAME-BOARD)"
+    if not folder.exists():
+        raise unreadable(folder, hint=hint)
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(
-            f"{folder} is no finished build: there is no {name}",
-            hint="give the folder that `tinyml build` made (build/NAME-BOARD)",
-        ) from error
+        raise InputError(f"{folder} is no finished build: there is no {name}", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file} is damaged: {error}", hint=_AGAIN) from error
     if not isinstance(values, dict):

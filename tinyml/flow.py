@@ -171,7 +171,7 @@ def build(
     *,
     prefix: str,
     app: str = "bench",
-    optimize: str = "speed",
+    optimize: str = "balanced",
     sanitize: bool = False,
     runtime: tflm_build.Options | None = None,
     golden: example.Golden | None = None,
@@ -218,7 +218,7 @@ def compile_sources(
     board: Board,
     *,
     app: str = "bench",
-    optimize: str = "speed",
+    optimize: str = "balanced",
     sanitize: bool = False,
 ) -> Image:
     """An image of the application `app` round the sources of an engine."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .errors import InputError, ModelError
+from .missing import MODEL_HINT, MODEL_KINDS, unreadable
 
 Kind = Literal["keras", "h5", "saved_model", "tflite", "onnx", "torch"]
 
@@ -18,7 +19,6 @@ _MOST_CONFIG_BYTES = 1 << 25
 _MOST_MODEL_BYTES = 1 << 30
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _ONNX = b"\x08"  # protobuf: the first field of an ONNX model is the number of its version
-_KNOWN = "a .keras, .h5, .tflite, .onnx or .pt2 file, or a SavedModel folder"
 # What Keras finds by module and name, and the functions of TensorFlow that only compute.
 _OWN = re.compile(r"(tf_)?keras(\.\w+)*|builtins")
 _CALLS = ("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty")
@@ -48,7 +48,7 @@ def kind(path: Path) -> Kind:
             f"{path} is a folder without saved_model.pb", hint="write one with model.export(folder)"
         )
     if not path.is_file():
-        raise ModelError(f"{path} does not exist", hint=f"give {_KNOWN}")
+        raise unreadable(path, hint=MODEL_HINT, kinds=MODEL_KINDS)
     with path.open("rb") as file:
         head = file.read(8)
     if path.suffix == ".keras" and head.startswith(b"PK"):
@@ -63,7 +63,7 @@ def kind(path: Path) -> Kind:
         return "torch"
     if path.suffix in _KERAS:
         raise ModelError(f"{path.name} is not a Keras model (.keras or .h5)", hint=_RETRY)
-    raise ModelError(f"{path.name} is not a model that tinyml reads", hint=f"give {_KNOWN}")
+    raise ModelError(f"{path.name} is not a model that tinyml reads", hint=MODEL_HINT)
 
 
 def check(path: Path, *, unsafe: bool) -> tuple[str, dict[str, Any]]:

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .missing import unreadable
 from .mlperf import Task
 
 _LABELS = "y_labels.csv"
+_HOW = "docs/MLPERF.md says where the benchmark's data sets are"
 _MOST_FILE = 1 << 24
 
 
@@ -44,7 +46,7 @@ class Entry:
             with self.path.open("rb") as file:
                 content = file.read(_MOST_FILE)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise unreadable(self.path, error, hint=_HOW) from error
         step = self.stride or self.size
         starts = range(0, len(content) - self.size + 1, step)
         if not starts or (not self.stride and len(content) != self.size):
@@ -53,6 +55,12 @@ class Entry:
             )
         inputs = tuple(content[at : at + self.size] for at in starts)
         return Sample(self.path.name, self.label, inputs)
+
+
+def check_folder(folder: Path) -> None:
+    """InputError where nothing is there: before the device is known, its task is not either."""
+    if not folder.is_dir():
+        raise unreadable(folder, hint=_HOW)
 
 
 def data_set(folder: Path, task: Task) -> tuple[Entry, ...]:
@@ -64,14 +72,14 @@ def data_set(folder: Path, task: Task) -> tuple[Entry, ...]:
     if place is None:
         raise InputError(
             f"there is no {_LABELS} in {folder} or {folder / task.name}",
-            hint="docs/MLPERF.md says where the benchmark's data sets are",
+            hint=_HOW,
         )
     listing = place / _LABELS
     try:
         text = listing.read_text(encoding="utf-8")
         rows = [[word.strip() for word in row] for row in csv.reader(text.splitlines()) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{listing}: cannot be read: {error}") from error
+        raise InputError(f"{listing}: cannot be read: {error}", hint=_HOW) from error
     if not rows:
         raise InputError(f"{listing} lists no files")
     return tuple(_entry(place, listing, number, row, task) for number, row in enumerate(rows, 1))

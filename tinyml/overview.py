@@ -99,7 +99,7 @@ class Overview:
 
 def overview(path: Path, boards: Sequence[Board]) -> Overview:
     """Everything about a .tflite file; ModelError only where it is none, or broken."""
-    if path.suffix in kerasfile.CONVERTED or path.is_dir():
+    if (path.suffix in kerasfile.CONVERTED and path.exists()) or path.is_dir():
         raise InputError(
             f"{path.name} is not a .tflite file, and inspect reads what becomes of a model",
             hint=f"tinyml quantize {path.name} --calibration data.npz, then inspect the .tflite",

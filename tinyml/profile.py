@@ -162,7 +162,7 @@ def profile(
     model: Model,
     board: Board,
     *,
-    optimize: str = "speed",
+    optimize: str = "balanced",
     alternatives: bool = True,
     tell: Tell = lambda text: None,
     progress: Progress | None = None,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from .clean import identifier
 from .errors import InputError
 from .files import write_atomically
+from .missing import MODEL_HINT, MODEL_KINDS, unreadable
 
 FILE_NAME = "tinyml.toml"
 ENGINES = ("aot", "tflm")
@@ -97,7 +98,7 @@ def write_project(
     calibration.npz and test.npz are found beside the model. Existing files need `force`.
     """
     if not model.exists():
-        raise InputError(f"{model} does not exist", hint="give a .keras, .h5 or .tflite file")
+        raise unreadable(model, hint=MODEL_HINT, kinds=MODEL_KINDS)
     target = (folder or model.parent) / FILE_NAME
     if target.exists() and not force:
         raise InputError(f"{target} exists already", hint="give --force to replace it")
@@ -138,7 +139,7 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise InputError(f"{path} does not exist", hint="write one with `tinyml init MODEL`")
+        raise unreadable(path, hint="write one with `tinyml init MODEL`", kinds=(".toml",))
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(f"{path} is too large to be a {FILE_NAME}")
     try:

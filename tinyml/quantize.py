@@ -13,7 +13,7 @@ from . import child, kerasfile, torchfile
 from .child import Child
 from .data import check_calibration, load_arrays
 from .errors import InputError, ToolError
-from .files import write_atomically
+from .files import check_file, write_atomically
 from .graph import Graph
 from .project import KINDS, nearest
 
@@ -205,6 +205,7 @@ def quantize(
     """
     if io_dtype not in ("int8", "float32"):
         raise InputError(f"io_dtype is {io_dtype!r}", hint="use int8 or float32")
+    check_file(output)
     saved_by, config = kerasfile.check(model_path, unsafe=unsafe)
     kind = kerasfile.kind(model_path)
     if kind == "torch":

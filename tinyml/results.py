@@ -14,6 +14,7 @@ from typing import Any, Literal
 from . import __version__
 from .errors import InputError
 from .files import write_atomically
+from .missing import unreadable
 
 FORMAT = 1
 Validity = Literal["valid", "degraded", "invalid"]
@@ -203,7 +204,8 @@ def load_run(path: Path) -> Run:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{path}: cannot read the run: {error.strerror}") from error
+        hint = "give the run.json that `tinyml bench` wrote, below results/"
+        raise unreadable(path, error, hint=hint, kinds=("run.json",)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run: {error}") from error
     return parse_run(values, str(path))

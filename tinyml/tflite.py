@@ -12,10 +12,11 @@ import numpy as np
 
 from . import flexbuffer, variables
 from .clean import printable, token, unique
-from .errors import InputError, ModelError
+from .errors import ModelError
 from .flatbuffer import Reader, Table
 from .graph import Array, Graph, Node, Quant, Tensor
 from .labels import node_label
+from .missing import MODEL_HINT, MODEL_KINDS, unreadable
 from .ops import OPS
 from .schema import BUILTINS
 from .variables import RESOURCE
@@ -47,10 +48,9 @@ _MAX_TENSOR_BYTES = 1 << 31
 def load(path: Path) -> Graph:
     """Read a .tflite file; ModelError if it is not one, or is broken."""
     try:
-        data = path.read_bytes()
+        return parse(path.read_bytes(), path.name)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return parse(data, path.name)
+        raise unreadable(path, error, hint=MODEL_HINT, kinds=MODEL_KINDS) from error
 
 
 def parse(data: bytes, name: str = "model") -> Graph:

@@ -19,6 +19,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from .errors import BuildError, InputError
+from .missing import unreadable
 
 _V7E_M = 13
 
@@ -101,7 +102,7 @@ def read_archive(path: Path) -> Archive:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise unreadable(path, error, hint="build it again: docs/TFLM.md") from error
     if data.startswith(b"!<thin>\n"):
         raise InputError(f"{path} is a thin archive: its objects are elsewhere", hint="ar -r only")
     if not data.startswith(b"!<arch>\n"):

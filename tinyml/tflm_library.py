@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .board import Board
 from .errors import BuildError, InputError, TinymlError
+from .missing import unreadable
 from .tflm_archive import ARCHS, Archive, Kernels, Target, read_archive
 
 VARIABLE = "TINYML_TFLM"
@@ -96,11 +97,16 @@ def given_folder(option: Path | None) -> Path:
     )
 
 
+def check_folder(folder: Path) -> None:
+    """InputError where nothing is there."""
+    if not folder.expanduser().exists():
+        raise unreadable(folder, hint=f"--tflm or {VARIABLE} names it: docs/TFLM.md")
+
+
 def find_library(folder: Path, board: Board) -> Library:
     """Headers and the archive in `folder`, checked against `board`; InputError or BuildError."""
+    check_folder(folder)
     path = folder.expanduser()
-    if not path.exists():
-        raise InputError(f"{folder} does not exist", hint=f"--tflm or {VARIABLE} names it")
     top = path.parent if path.is_file() else path
     includes = _includes(top, folder)
     archive = _suiting(list_archives(path), folder, board)

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from ..errors import BoardError
+from ..missing import unreadable
 from ..paths import BOARDS
 from .parse import NAME, parse_board, plain
 from .table import suggest
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 _LIST_HINT = "tinyml boards lists them"
+_FILE_HINT = "name a board of `tinyml boards`, or a .toml file of your own: docs/BOARDS.md"
 _MAX_FILE_BYTES = 64 * 1024
 
 
@@ -82,8 +84,9 @@ def _read(file: Path) -> Board:
             raise BoardError(f"{file}: a board file has at most {_MAX_FILE_BYTES} bytes")
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = error.strerror or error
-        raise BoardError(f"{file}: cannot read board file: {reason}", hint=_LIST_HINT) from error
+        raise unreadable(
+            file, error, hint=_FILE_HINT, kinds=(".toml",), error=BoardError
+        ) from error
     except (ValueError, RecursionError) as error:  # covers TOML, UTF-8 and over-long integers
         raise BoardError(f"{file}: not valid TOML: {error}") from error
     return parse_board(values, str(file))
