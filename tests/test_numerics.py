@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from tests.executor import Executor
 from tests.modelfile import ModelFile
 from tests.oracle import Tflm, differences, reference
+from tests.pick import Seeded
+from tests.test_ops import cases, having
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.errors import ModelError
+from tinyml.graph import Tensor
 
 Model = tuple[ModelFile, list[np.ndarray]]
 # Quotients of scales that put many results on a half, where a rounding error of a scale tells.
@@ -226,6 +230,30 @@ def test_multipliers_out_of_range_are_refused() -> None:
     m.op("MUL", [a, b], [m.output([1], scale=1e-3)], "MulOptions")
     with pytest.raises(ModelError, match="out of range"):
         aot.plan(tflite.parse(m.finish()))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("form", ["case", "int16_case"])
+def test_the_least_and_largest_scales_plan_or_are_refused(form: str) -> None:
+    """The inverse of 2**-149 is infinite in float32, and 0 times that is no number."""
+    refused = 0
+    for op in having(form):
+        graph = tflite.parse(getattr(cases(op), form)(Seeded(1)))
+        scaled = [t for t in graph.tensors.values() if t.quant is not None]
+        for scale in (2.0**-149, float(np.finfo(np.float32).max)):
+            for tensors in (scaled, *([t] for t in scaled[:3])):
+                extreme = {t.name: with_scale(t, scale) for t in tensors}
+                try:
+                    aot.plan(replace(graph, tensors={**graph.tensors, **extreme}))
+                except ModelError:
+                    refused += 1
+    assert refused > 50
+
+
+def with_scale(tensor: Tensor, scale: float) -> Tensor:
+    quant = tensor.quant
+    assert quant is not None
+    return replace(tensor, quant=replace(quant, scale=(scale,) * len(quant.scale)))
 
 
 def test_options_that_are_no_numbers_are_refused() -> None:

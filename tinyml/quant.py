@@ -26,6 +26,14 @@ def round_half_away(x: float) -> int:
     return math.floor(abs(x) + 0.5) * (1 if x >= 0 else -1)
 
 
+def out_of_range(real: float) -> ModelError:
+    """What is to be raised for a quotient or product of scales that no kernel can work with."""
+    return ModelError(
+        f"scales give a multiplier of {real:g}, which is out of range",
+        hint="quantise the model again: its scales do not belong together",
+    )
+
+
 def multiplier_shift(real: float) -> tuple[int, int]:
     """`real` as a Q31 multiplier and a left shift (negative: right), as QuantizeMultiplier.
 
@@ -34,10 +42,7 @@ def multiplier_shift(real: float) -> tuple[int, int]:
     if real == 0.0:
         return 0, 0
     if not abs(real) < 1 << 31:
-        raise ModelError(
-            f"scales give a multiplier of {real:g}, which is out of range",
-            hint="quantise the model again: its scales do not belong together",
-        )
+        raise out_of_range(real)
     mantissa, shift = math.frexp(real)
     quantized = round_half_away(mantissa * (1 << 31))
     if quantized == 1 << 31:

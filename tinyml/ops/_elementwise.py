@@ -10,7 +10,7 @@ import numpy as np
 
 from ..flatbuffer import Table
 from ..graph import Graph, Node, Tensor
-from ..quant import float_range, multiplier_shift, round_half_away
+from ..quant import float_range, multiplier_shift, out_of_range, round_half_away
 from . import Call, Kernel, Op, Window, _mve, one_type, operand, register
 
 # The results for the inputs -128 to 127 of tensors of certain scales.
@@ -77,11 +77,18 @@ def lookup(x: Tensor, y: Tensor, table: Sequence[int]) -> Call:
 
 
 def sampled(function: Callable[[float], float], x: Tensor, y: Tensor) -> list[int]:
-    """The table of a real function, rounded at each step where TFLite rounds to float32."""
-    inverse, zero = np.float32(1) / np.float32(y.scale), np.float32(y.zero_point)
+    """The table of a real function, rounded at each step where TFLite rounds to float32.
+
+    ModelError where the output's scale is so small that float32 has no number for its inverse.
+    """
+    zero = np.float32(y.zero_point)
     table = []
-    for value in range(-128, 128):
-        real = np.float32(x.scale) * np.float32(value - x.zero_point)
+    with np.errstate(over="ignore"):
+        inverse = np.float32(1) / np.float32(y.scale)
+        reals = np.float32(x.scale) * (np.arange(-128, 128) - x.zero_point).astype(np.float32)
+    if np.isinf(inverse):
+        raise out_of_range(float(inverse))
+    for real in np.nan_to_num(reals):  # an infinite value would give no number in some functions
         with np.errstate(over="ignore"):
             result = float(np.float32(function(float(real))) * inverse)
         bounded = min(max(result, -65536.0), 65536.0)

@@ -11,9 +11,11 @@ from . import _elementwise
 
 def _scales(x: Tensor, y: Tensor) -> tuple[int, int, int, int]:
     """Multiplier and shift of the output, then of (x + 3) / 6: 16 bits, from float32 quotients."""
-    fine = np.float32(1 / 128) * np.float32(x.scale)
-    out, out_shift = multiplier_shift(float(fine / np.float32(y.scale)))
-    gate, gate_shift = multiplier_shift(float(fine / np.float32(3 / 32768)))
+    with np.errstate(over="ignore"):  # what is infinite is refused
+        fine = np.float32(1 / 128) * np.float32(x.scale)
+        to_output, to_gate = fine / np.float32(y.scale), fine / np.float32(3 / 32768)
+    out, out_shift = multiplier_shift(float(to_output))
+    gate, gate_shift = multiplier_shift(float(to_gate))
     return _upper_half(out), out_shift, _upper_half(gate), gate_shift
 
 

@@ -12,8 +12,9 @@ _RAISE = 20  # bits kept below the point in between
 
 
 def _scale(x: Tensor, y: Tensor) -> tuple[int, int]:
-    root = np.sqrt(np.float32(x.scale)) * np.float32(y.scale)
-    return multiplier_shift(1.0 / float(root))
+    with np.errstate(over="ignore", divide="ignore"):
+        root = np.sqrt(np.float32(x.scale)) * np.float32(y.scale)
+        return multiplier_shift(float(1 / np.float64(root)))
 
 
 def _lower_int16(node: Node, x: Tensor, y: Tensor) -> Call:
