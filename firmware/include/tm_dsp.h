@@ -427,8 +427,8 @@ static inline int32_t tm_sub_halves(int32_t a, int32_t b)
 }
 
 /* Words of the next row of a plane are loaded side by side, which saves Cortex-M4 a cycle; for
- * Cortex-M7 each beside a product, as soon as its register is free: 40 cycles instead of 44 for a
- * block of tm_depthwise_2x2, 23 instead of 26 for one of 1x2, 22 instead of 25 for a pair of
+ * Cortex-M7 each beside a product, as soon as its register is free: 40 cycles instead of 46 for a
+ * block of tm_depthwise_2x2, 23 instead of 28 for one of 1x2, 22 instead of 25 for a pair of
  * tm_depthwise_3x3, by LLVM's scheduling model, not measured (docs/ESTIMATES.md). */
 #ifdef TM_DUAL_ISSUE
 #define TM_EARLY(load) load

@@ -2,10 +2,10 @@
  * DSP extension: see tm_depthwise.h. Four channels at a time are gathered as planes of int16,
  * padded with the zero point (which is part of the bias). Only for layers with a rectifier.
  * Cortex-M4, emulated instructions of the four such layers of the keyword spotter: 3.06 M with
- * depthwise_conv2d_s8, 0.83 M with depthwise_conv2d_s8_3x3__dsp, 0.70 M with this; 3.79 M, 1.05 M
- * and 0.87 M cycles, estimated for STM32L4R5. Of the first ten of the person detector: 1.79 M and
- * 1.40 M instructions, 2.31 M and 1.72 M cycles.
- * Text: 326 bytes shared for stride 1, 250 for stride 2, and about 900 for each layer.
+ * depthwise_conv2d_s8, 0.83 M with depthwise_conv2d_s8_3x3__dsp, 0.54 M with this; 3.79 M, 1.05 M
+ * and 0.71 M cycles, estimated for STM32L4R5. Of the first ten of the person detector: 1.79 M and
+ * 1.31 M instructions, 2.31 M and 1.68 M cycles.
+ * Text: 640 bytes shared for stride 1, 248 for stride 2, and about 900 for each layer.
  * scratch: `pairs` columns of pairs, each of (rows - 1) * stride + 3 rows of four words. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_BLOCKS__DSP_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_BLOCKS__DSP_H
@@ -46,6 +46,22 @@ depthwise_conv2d_s8_3x3_blocks__dsp_gather(const struct depthwise_conv2d_s8_3x3_
     }
 }
 
+/* What gathering leaves as it is: the padding, which is the same for all channels. */
+TM_KERNEL void
+depthwise_conv2d_s8_3x3_blocks__dsp_pad(const struct depthwise_conv2d_s8_3x3_blocks__dsp *p,
+                                        int32_t first, int32_t rows, int32_t *planes)
+{
+    const int32_t zero = (p->in_zero & 0xFFFF) * 0x10001;
+    const int32_t gathered = (p->pad_w + p->in_w + 1) / 2;
+    const int32_t begin = tm_clamp(-first, 0, rows), end = tm_clamp(p->in_h - first, begin, rows);
+    for (int32_t x = 0; x < p->pairs; x++, planes += 4 * rows) {
+        for (int32_t i = 0; i < 4 * begin; i++)
+            planes[i] = zero;
+        for (int32_t i = 4 * (x < gathered ? end : begin); i < 4 * rows; i++)
+            planes[i] = zero;
+    }
+}
+
 TM_DRIVER void
 depthwise_conv2d_s8_3x3_blocks__dsp(const struct depthwise_conv2d_s8_3x3_blocks__dsp *p, int32_t y0,
                                     int32_t y1, struct tm_in in, struct tm_out out, void *scratch)
@@ -53,43 +69,27 @@ depthwise_conv2d_s8_3x3_blocks__dsp(const struct depthwise_conv2d_s8_3x3_blocks_
     int32_t *planes = scratch;
     const int32_t rows = (y1 - y0 - 1) * p->stride + 3;
     const int32_t many = out.ring ? 1 : y1 - y0; /* the rows of a ring come one by one */
-    /* The padding is the same for all channels, and stays. */
-    const int32_t zero = (p->in_zero & 0xFFFF) * 0x10001;
-    for (int32_t i = 0; i < 4 * rows * p->pairs; i++)
-        planes[i] = zero;
+    const int32_t first = y0 * p->stride - p->pad_h;
+    depthwise_conv2d_s8_3x3_blocks__dsp_pad(p, first, rows, planes);
     for (int32_t c = 0; c < p->in_c; c++) {
         if (c % 4 == 0)
-            depthwise_conv2d_s8_3x3_blocks__dsp_gather(p, in, c, y0 * p->stride - p->pad_h, rows,
-                                                       planes);
+            depthwise_conv2d_s8_3x3_blocks__dsp_gather(p, in, c, first, rows, planes);
         const int32_t *weights = p->weights + 6 * c, *channel = p->channels + 3 * c;
         for (int32_t y = y0; y < y1; y += many) {
-            struct tm_depthwise_blocks job = {
+            const struct tm_depthwise_blocks job = {
                 .plane = planes + c % 4 + (y - y0) * p->stride * 4,
                 .pitch = 16 * rows,
                 .out = (int8_t *)tm_out_row(out, y) + c,
+                .size = 32 * (p->stride == 2 ? many : many / 2),
+                .columns = p->out_w,
+                .rows = many,
                 .step = p->in_c,
                 .line = out.row_bytes,
-                .columns = p->out_w,
             };
-            if (p->stride == 2) {
-                job.size = 32 * many;
+            if (p->stride == 2)
                 tm_depthwise_1x2(&job, weights, channel);
-                continue;
-            }
-            if (many % 2) { /* the last row alone */
-                const struct tm_depthwise_blocks whole = job;
-                job.plane += 4 * (many - 1);
-                job.out += (many - 1) * out.row_bytes;
-                job.line = 0;
-                job.size = 32;
+            else
                 tm_depthwise_2x2(&job, weights, channel);
-                job = whole;
-            }
-            if (many > 1) {
-                job.out += out.row_bytes;
-                job.size = 32 * (many / 2);
-                tm_depthwise_2x2(&job, weights, channel);
-            }
         }
     }
     for (int32_t y = y0; y < y1; y++)

@@ -158,7 +158,7 @@ def depthwise_blocks_call(scalar: Call, weights: Tensor) -> Call:
             "weights": taps_of_rows(np.where(still[:, None], 0, w << bits[:, None])),
             "channels": channels.astype(np.int32),
         },
-        scratch=pairs * rows * 16 + 16,  # a last row alone is read as two
+        scratch=pairs * rows * 16,
     )
 
 
@@ -199,7 +199,7 @@ def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
         ISA,
     )
     return (
-        replace(blocks, goal="speed"),  # more code, and whole tensors: rows alone waste a half
+        replace(blocks, goal="speed"),  # more code
         variant(
             "depthwise_conv2d_s8_3x3__dsp", scalar, depthwise_3x3_fits, depthwise_3x3_call, ISA
         ),
