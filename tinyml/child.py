@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import errors
+from . import errors, lifeline
 from .errors import ModelError, TinymlError, ToolError, disk_full
 
 QUIET = {
@@ -49,12 +49,9 @@ def run(child: Child, job: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
     try:
         # -P: a keras.py or tinyml.py beside the user's model must not be imported
-        done = subprocess.run(
+        done = lifeline.run(
             [sys.executable, "-P", *child.words],
-            input=json.dumps(job),
-            capture_output=True,
-            text=True,
-            errors="replace",
+            given=json.dumps(job),
             timeout=timeout,
             cwd=Path(job["answer"]).parent,
             env={**os.environ, **QUIET, "PYTHONPATH": path},

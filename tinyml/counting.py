@@ -20,6 +20,7 @@ from elftools.elf.elffile import ELFFile
 
 from .board import Board, FlashReads
 from .errors import ProbeError, RunError, ToolError
+from .lifeline import Lifeline
 from .paths import FIRMWARE
 from .probes.qemu import QemuProbe
 
@@ -228,7 +229,7 @@ def _interface(qemu: str) -> int:
 
 def _run(command: list[str], folder: Path, steps: int, progress: Progress | None) -> None:
     """Run QEMU in `folder` until the plugin ends it."""
-    with (folder / "errors.txt").open("w+b") as errors:
+    with (folder / "errors.txt").open("w+b") as errors, Lifeline() as line:
         try:
             process = subprocess.Popen(
                 command,
@@ -239,6 +240,7 @@ def _run(command: list[str], folder: Path, steps: int, progress: Progress | None
             )
         except OSError as error:
             raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
+        line.tie(process)
         try:
             assert process.stdout is not None
             ended = _follow(process.stdout, steps, progress)

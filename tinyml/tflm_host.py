@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import lifeline
 from .engines.tflm import Arena, Plan
 from .errors import ModelError, RunError, ToolError
 from .graph import Array
@@ -69,9 +70,7 @@ def _child(folder: Path, size: int, outputs: int) -> str:
     """Standard error of the child."""
     command = [sys.executable, "-m", "tinyml.tflm_child", str(folder), str(size), str(outputs)]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S
-        )
+        done = lifeline.run(command, timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise RunError(f"TFLite-Micro did not end within {_TIMEOUT_S} s") from error
     lines = [line for line in done.stderr.splitlines() if line.strip()]

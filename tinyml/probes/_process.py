@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import ProbeError, ToolError
+from ..lifeline import Lifeline
 from ..ports import Port, open_port
 
 _START_SECONDS = 20.0
@@ -24,6 +25,7 @@ class ConsoleProcess:
         # For appending: the child and this process share one file offset.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115
         self._port: Port | None = None
+        self._lifeline = Lifeline()
         try:
             self._process = subprocess.Popen(
                 command,
@@ -33,7 +35,9 @@ class ConsoleProcess:
             )
         except OSError as error:
             self._output.close()
+            self._lifeline.cut()
             raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
+        self._lifeline.tie(self._process)
         try:
             self._number = self._wait_for(address)
         except BaseException:
@@ -62,6 +66,7 @@ class ConsoleProcess:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait(_KILL_SECONDS)
+        self._lifeline.cut()
         self._output.close()
 
     def _wait_for(self, address: re.Pattern[str]) -> int:
