@@ -1,12 +1,13 @@
-"""3x3 depthwise convolutions by blocks of outputs: every edge of a block, and the largest sums."""
+"""Depthwise convolutions: by blocks of 3x3 outputs, and over columns of single pixels by MVE."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.modelfile import VALID
+from tests.modelfile import SAME, VALID, ModelFile
 from tests.ops.depthwise_conv_2d import layer
 from tests.target import check_on_core
 from tests.test_streams import all_streamed
@@ -53,3 +54,34 @@ def test_what_blocks_are_not_exact_for_is_refused() -> None:
     assert refusal(layer(3, 5)) == "too few pixels for blocks"
     assert "2**-11 to 2**-5" in str(refusal(layer(6, 6, scale=0.3)))
     assert "2**-11 to 2**-5" in str(refusal(layer(6, 6, scale=300.0)))
+
+
+def single_pixels(
+    rows: int, taps: int, channels: int, stride: int = 1, dilation: int = 1, padding: int = VALID
+) -> bytes:
+    """A layer whose rows are one pixel wide, as sound over time."""
+    rng = np.random.default_rng(rows * taps + channels)
+    m = ModelFile()
+    x = m.input((1, rows, 1, channels), scale=0.05, zero_point=3)
+    data = rng.integers(-127, 128, (1, taps, 1, channels)).astype(np.int8)
+    w = m.constant(data, scale=np.full(channels, 0.01), axis=3)
+    values = rng.integers(-3000, 3000, channels).astype(np.int32)
+    b = m.constant(values, scale=np.full(channels, 0.0005))
+    reach = 0 if padding == SAME else (taps - 1) * dilation
+    y = m.output((1, -(-(rows - reach) // stride), 1, channels), scale=0.1 * taps**0.5)
+    options = {"padding": padding, "strideH": stride, "strideW": 1, "depthMultiplier": 1}
+    options |= {"dilationHFactor": dilation, "dilationWFactor": 1}
+    m.op("DEPTHWISE_CONV_2D", [x, w, b], [y], "DepthwiseConv2DOptions", **options)
+    return m.finish()
+
+
+@pytest.mark.qemu
+def test_windows_that_single_pixels_share_equal_tflm(tmp_path: Path) -> None:
+    """Kernels of one to five times four rows, whole and not; all or some rows at a time."""
+    blobs = [single_pixels(28, taps, 40) for taps in (1, 3, 4, 5, 8, 9, 11, 17)]
+    blobs += [single_pixels(rows, 5, 20) for rows in (6, 7, 8, 60)]
+    blobs += [single_pixels(31, 10, 72, stride) for stride in (2, 3, 4)]
+    blobs += [single_pixels(40, taps, 3, stride, 2) for taps, stride in ((5, 1), (6, 2), (7, 4))]
+    blobs += [single_pixels(30, taps, 18, padding=SAME) for taps in (3, 6)]
+    used = check_on_core("mps3_an547", blobs, tmp_path)
+    assert all("depthwise_conv2d_s8__mve" in kernels for kernels in used)

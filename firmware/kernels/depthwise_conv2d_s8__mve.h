@@ -5,8 +5,9 @@
  * of 16 bytes laid out like such a window, of channels 0, 2, 1 and 3 of each group.
  * Cortex-M55, emulated, 3x3 over 25x5 pixels of 64 channels: 813,000 instructions by
  * depthwise_conv2d_s8, 77,000 here; 5x5 with depth multiplier 2 over 25x5 pixels of 16 channels:
- * 756,000 and 94,000. 1,950 bytes of text; 2,310 where windows have several blocks, 2,990 for
- * both kinds in one program. */
+ * 756,000 and 94,000; 10 taps over 24 single pixels of 128 channels: 24,600 where each output has
+ * windows of its own, 17,900 here. 2,150 bytes of text; 2,500 where windows have several blocks,
+ * 3,180 for both kinds in one program. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8__MVE_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8__MVE_H
 
@@ -16,9 +17,9 @@ struct depthwise_conv2d_s8__mve {
     TM_MVE_LAYER
     int32_t in_h, in_w, in_c, out_w, depth_multiplier;
     int32_t ker_h, stride_h, stride_w, dil_h, pad_h, pad_w;
-    int32_t slice, together; /* channels, and rows where out_w is 1, at a time */
+    int32_t slice, together; /* channels, and rows of single pixels, at a time */
     int32_t columns, column; /* and the bytes of one: 4 per channel of a slice, rounded up */
-    int32_t window_bytes;    /* of the columns of all groups of four rows */
+    int32_t next; /* columns from those of four rows to those of the next four */
     int32_t in_zero;
     const int32_t *window; /* 4 for each block: offsets of the words of a window in scratch */
     /* Where the input channels of 16 output channels lie from that of the first on. */
@@ -256,7 +257,8 @@ typedef void depthwise_conv2d_s8__mve_any_row(const struct tm_mve_layer *layer, 
                                               int32_t count);
 
 /* The windows of output row y, or of the single pixels of `count` rows that lie inside, for
- * `channels` from `c` on. */
+ * `channels` from `c` on. Those of single pixels are woven once: the lower part of a window is the
+ * upper part of one further down. */
 TM_MVE_SHARED void depthwise_conv2d_s8__mve_windows(const struct depthwise_conv2d_s8__mve *p,
                                                     int32_t y, int32_t count, int32_t c,
                                                     int32_t channels, const struct tm_in *in,
@@ -266,19 +268,26 @@ TM_MVE_SHARED void depthwise_conv2d_s8__mve_windows(const struct depthwise_conv2
     const int32_t last = tm_min(p->in_w + first, p->columns);
     int32_t iy = y * p->stride_h - p->pad_h;
     const int32_t bottom = tm_min(iy + (p->ker_h - 1) * p->dil_h, p->in_h - 1);
-    for (int32_t ky = 0; ky < p->ker_h; ky += 4, to += p->columns * p->column) {
+    for (int32_t ky = 0; ky < p->ker_h; ky += 4) {
         const int8_t *rows[4];
         int32_t outside = 0;
+        if (count > 1) {
+            const int32_t woven = ky ? p->next : count;
+            const int32_t lowest = bottom + (count - woven) * p->stride_h;
+#pragma GCC unroll 1
+            for (int32_t i = 0; i < 4; i++)
+                rows[i] = tm_in_row(*in, tm_min(iy + i * p->dil_h, lowest));
+            depthwise_conv2d_s8__mve_weave(p, to, rows, c, channels, p->stride_h * in->row_bytes,
+                                           p->column, woven);
+            iy += woven * p->stride_h;
+            to += woven * p->column;
+            continue;
+        }
 #pragma GCC unroll 1
         for (int32_t i = 0; i < 4; i++, iy += p->dil_h) {
             const int32_t there = tm_max(tm_min(iy, bottom), 0);
             rows[i] = tm_in_row(*in, there);
             outside |= (iy != there) << i;
-        }
-        if (count > 1) {
-            depthwise_conv2d_s8__mve_weave(p, to, rows, c, channels, p->stride_h * in->row_bytes,
-                                           p->window_bytes, count);
-            continue;
         }
         depthwise_conv2d_s8__mve_weave(p, to + first * p->column, rows, c, channels, p->in_c,
                                        p->column, last - first);
@@ -287,6 +296,7 @@ TM_MVE_SHARED void depthwise_conv2d_s8__mve_windows(const struct depthwise_conv2
         outside &= (1 << (p->ker_h - ky)) - 1;
         if (outside)
             depthwise_conv2d_s8__mve_blank(to, outside, p->in_zero, p->columns * p->column);
+        to += p->next * p->column;
     }
 }
 
@@ -314,7 +324,7 @@ TM_MVE_SHARED void depthwise_conv2d_s8__mve_rows(const struct depthwise_conv2d_s
             layer.channels = tm_min(p->slice, p->out_c - c);
             depthwise_conv2d_s8__mve_windows(p, y, count, c, layer.channels, in, scratch);
             row(&layer, scratch, p->window,
-                count > 1 ? p->window_bytes : p->stride_w * p->column,
+                count > 1 ? p->column : p->stride_w * p->column,
                 (int8_t *)tm_out_row(*out, y) + c, p->out_w * count);
             layer.groups += p->slice / 4 * (28 + 16 * layer.more);
         }

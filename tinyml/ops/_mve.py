@@ -17,6 +17,7 @@ GROUP = 4
 COLUMN_BYTES = 2560
 # What a depthwise convolution may, unless 16 channels need more: many channels go in slices.
 WINDOW_BYTES = 4096
+_SINGLE_BYTES = 3072  # the same for rows of single pixels
 
 
 def round_up(value: int, unit: int) -> int:
@@ -179,8 +180,17 @@ def depthwise(call: Call) -> Call:
     fours = -(-p["ker_h"] // GROUP)
     columns = (p["out_w"] - 1) * p["stride_w"] + (p["ker_w"] - 1) * p["dil_w"] + 1
     blocks = -(-fours * p["ker_w"] // GROUP)
-    together = min(call.rows, 3) if p["out_w"] == p["in_w"] == 1 and columns == 1 else 1
-    fitting = WINDOW_BYTES // (together * fours * columns * GROUP)
+    # Four rows of a kernel over a single pixel are the four above them of another, further down.
+    apart = GROUP * p["dil_h"] / p["stride_h"] if fours > 1 else 0.0
+    single = p["out_w"] == p["in_w"] == columns == 1 < call.rows and apart.is_integer()
+    following = int(apart) if single else columns
+    together = 1
+    if single:
+        most = _SINGLE_BYTES // (2 * LANES * GROUP) - (fours - 1) * following
+        parts = -(-call.rows // max(most, 3))
+        together = min(round_up(-(-call.rows // parts), 3), call.rows)
+    woven = together - 1 + columns + (fours - 1) * following
+    fitting = (_SINGLE_BYTES if single else WINDOW_BYTES) // (woven * GROUP)
     piece = min(max(fitting // LANES * LANES, LANES), channels)
     # Windows woven together must not reach into one another with the ends of vectors.
     column = GROUP * round_up(piece, LANES if together > 1 else GROUP)
@@ -190,7 +200,7 @@ def depthwise(call: Call) -> Call:
     for word, (four, x) in enumerate(places):
         rows = weights[four * GROUP : (four + 1) * GROUP, x]
         taps[: p["out_c"], word, : len(rows)] = rows.T
-        window[word] = (four * columns + x * p["dil_w"]) * column
+        window[word] = (four * following + x * p["dil_w"]) * column
     packed = taps.reshape(-1, GROUP, blocks * LANES)[:, [0, 2, 1, 3]]
     sources = np.arange(round_up(channels, LANES)) // p["depth_multiplier"]
     sources = (sources.reshape(-1, LANES) - sources[::LANES, np.newaxis]).reshape(-1)
@@ -205,7 +215,7 @@ def depthwise(call: Call) -> Call:
             "together": together,
             "columns": columns,
             "column": column,
-            "window_bytes": fours * columns * column,
+            "next": following,
             "in_zero": p["in_zero"],
         },
         constants={
@@ -214,7 +224,7 @@ def depthwise(call: Call) -> Call:
             **_groups(call, weights.reshape(-1, p["out_c"]).T, packed),
         },
         # Behind the windows: the end of the last vector of four rows of 16 channels.
-        scratch=together * fours * columns * column + GROUP * LANES - GROUP,
+        scratch=woven * column + GROUP * LANES - GROUP,
     )
 
 
