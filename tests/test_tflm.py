@@ -916,6 +916,22 @@ def test_the_package_runs_every_sample_model(models_folder: Path) -> None:
         assert plan.lower_bound <= found.arena.head
 
 
+def test_an_lstm_that_forgets_differs_as_much_as_the_page_says(models_folder: Path) -> None:
+    """CMSIS-NN's begins each inference with zeros: like an interpreter of its own for each."""
+    model = flow.load_model(models_folder / "mnist_lstm_int8.tflite")
+    found = []
+    for count in (3, 30):
+        (inputs,) = compare.random_inputs(model.graph, count).values()
+        whole = Tflm(model.bytes)
+        pairs = [(whole([x[None]])[0], Tflm(model.bytes)([x[None]])[0]) for x in inputs]
+        keeps, forgets = (np.concatenate(side).astype(int) for side in zip(*pairs, strict=True))
+        apart = np.abs(keeps - forgets)
+        found += [(apart > 0).sum(), apart.size, count]
+    page = " ".join((Path(__file__).parent.parent / "docs" / "TFLM.md").read_text().split())
+    words = "{} of {} values in {} inferences and {} of {} in {}, by up to {}"
+    assert words.format(*found, apart.max()) in page
+
+
 def test_a_model_tflm_refuses_is_refused_in_its_words(
     models_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
