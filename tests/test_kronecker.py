@@ -17,7 +17,8 @@ from tinyml.engines import aot
 from tinyml.ops import OPS, _kronecker
 
 BOARD, KERNEL = "mps2_an386", "conv2d_s8_kronecker__dsp"
-WIDEST = 32  # taps: 2 * 32 * 127 * 128 < 2**20
+APART = 32  # taps of which two sums together fit a field: 2 * 32 * 127 * 128 < 2**20
+WIDEST = 64  # taps of which one does
 
 
 def extreme(weights: np.ndarray, bias: int = 0, size: tuple[int, int] = (5, 7)) -> bytes:
@@ -55,18 +56,23 @@ def signs(outputs: int, taps: int) -> np.ndarray:
 @pytest.mark.qemu
 def test_sums_up_to_the_ends_of_their_fields_equal_tflm(tmp_path: Path) -> None:
     """With pixels and channels left over, and kernels over several rows."""
-    blobs = [extreme(signs(outputs, WIDEST)) for outputs in (4, 7, 9, 14, 16)]
-    blobs += [extreme(signs(8, WIDEST), size=size) for size in ((3, 4), (2, 4), (6, 6), (1, 5))]
-    blobs += [extreme(signs(8, 30), bias=bias) for bias in (-30_000, 30_000)]
-    blobs += [extreme(signs(12, WIDEST).reshape(12, 2, 2, 8))]
+    blobs = [extreme(signs(outputs, WIDEST)) for outputs in (7, 8, 14, 16)]
+    blobs += [extreme(signs(outputs, APART)) for outputs in (4, 7, 9, 14, 16)]
+    blobs += [extreme(signs(8, APART), size=size) for size in ((3, 4), (2, 4), (6, 6), (1, 5))]
+    near = [(30, 30_000), (60, 70_000)]
+    blobs += [extreme(signs(8, taps), bias=b) for taps, most in near for b in (-most, most)]
+    blobs += [extreme(signs(12, taps).reshape(12, 2, 2, taps // 4)) for taps in (APART, WIDEST)]
     used = check_on_core(BOARD, blobs, tmp_path)
     assert all(KERNEL in kernels for kernels in used)
+    texts = [(tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs))]
+    assert [text.count(".wide = 1") for text in texts] == [1] * 4 + [0] * 11 + [1, 1, 0, 1]
 
 
 @pytest.mark.qemu
 def test_row_by_row_they_equal_tflm(tmp_path: Path) -> None:
     blobs = [
-        extreme(signs(12, WIDEST).reshape(12, 2, 2, 8), size=size) for size in ((9, 8), (7, 5))
+        extreme(signs(12, taps).reshape(12, 2, 2, taps // 4), size=size)
+        for taps, size in ((APART, (9, 8)), (WIDEST, (7, 5)))
     ]
     blobs += [extreme(signs(8, WIDEST), size=(6, 7))]
     used = check_on_core(BOARD, blobs, tmp_path, changed=all_streamed)
@@ -132,6 +138,7 @@ def test_sums_beyond_their_fields_are_refused() -> None:
     assert refusal(extreme(signs(8, WIDEST))) is None
     assert refusal(extreme(signs(8, WIDEST + 1))) == "sums of over 21 bits"
     assert refusal(extreme(signs(8, WIDEST), bias=9_000)) == "sums of over 21 bits"
+    assert refusal(extreme(signs(8, APART), bias=9_000)) is None
     zeros = np.zeros((8, 1, 1, WIDEST + 1), int)
     assert "21 bits" not in str(refusal(extreme(zeros, bias=1 << 29)))  # one value, no sum
 

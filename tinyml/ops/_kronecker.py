@@ -75,13 +75,16 @@ def _in_fours(values: Array) -> Array:
     return np.pad(values, [(0, -len(values) % 4)] + [(0, 0)] * (values.ndim - 1))
 
 
-def _range_refusal(scalar: Call, weights: Array) -> str | None:
-    """The sums of a channel, and of the two of a pair together, must fit a field."""
+def _largest(scalar: Call, weights: Array) -> Array:
+    """The largest magnitude of each channel's sum, int64; 0 for still ones."""
     low, high = _rescaling.sum_range(scalar, weights)
-    most = np.where(_rescaling.still_channels(scalar, weights), 0, np.maximum(high, -low))
-    first, second = _pairs(_in_fours(most))
-    wide = (first + second).max() >= 1 << (_FIELD - 1)
-    return f"sums of over {_FIELD} bits" if wide else None
+    return np.where(_rescaling.still_channels(scalar, weights), 0, np.maximum(high, -low))
+
+
+def _is_wide(scalar: Call, weights: Array) -> bool:
+    """Whether the sums of two channels of a pair may together leave a field."""
+    first, second = _pairs(_in_fours(_largest(scalar, weights)))
+    return bool((first + second).max() >= 1 << (_FIELD - 1))
 
 
 def fits(scalar: Call, weights: Tensor) -> str | None:
@@ -96,7 +99,9 @@ def fits(scalar: Call, weights: Tensor) -> str | None:
     shift = scalar.constants["shift"][~_rescaling.still_channels(scalar, w)]
     if shift.max(initial=-_LEAST_SHIFT) > -_LEAST_SHIFT:
         return f"a scale above 2**-{_LEAST_SHIFT}"
-    refusal = _range_refusal(scalar, w) or _cost_refusal(scalar, weights)
+    if _largest(scalar, w).max() >= 1 << (_FIELD - 1):
+        return f"sums of over {_FIELD} bits"
+    refusal = _cost_refusal(scalar, weights)
     if refusal is None and None in _scales(scalar, w):
         return "a scale that takes two steps to be exact"
     return refusal
@@ -122,6 +127,8 @@ def _cycles(scalar: Call, weights: Tensor, reads: FlashReads | None = None) -> t
     """
     out_c, taps = weights.shape[0], weights.count // weights.shape[0]
     pixels = int(scalar.params["out_w"]) * scalar.rows
+    assert weights.data is not None
+    wide = _is_wide(scalar, weights.data)
     point = int(scalar.params["ker_h"]) * int(scalar.params["ker_w"]) == 1
 
     def waits(nbytes: int) -> float:
@@ -129,7 +136,7 @@ def _cycles(scalar: Call, weights: Tensor, reads: FlashReads | None = None) -> t
             return 0
         return reads.wait_states * nbytes / reads.read_bytes
 
-    call = 9.5 * taps + 110 + waits(8 * taps + 48)
+    call = 9.5 * taps + (122 if wide else 110) + waits(8 * taps + 48)
     ours = -(-pixels // 3) * (-(-out_c // 4) * call + (12 if point else 17) * taps)
     taps += -taps % 4
     call = 8.4 * taps + 100 + waits(2 * taps + 32)
@@ -147,7 +154,7 @@ def pack(weights: Array) -> Array:
 def biases(bias: Array) -> Array:
     """int64 (channels,), channels in fours, as words of 64 bits of doubled pairs: (fours, 4)."""
     first, second = _pairs(bias)
-    words = 2 * (first + ((first + second) << _FIELD) + (second << 2 * _FIELD))
+    words = 2 * (first + ((first + second) << _FIELD) + (second << 2 * _FIELD))  # modulo 2**64
     return np.asarray(words.astype("<i8").view("<i4"))
 
 
@@ -168,6 +175,7 @@ def call(scalar: Call, weights: Tensor) -> Call:
         params={
             **{k: scalar.params[k] for k in (*_SIZES, "act_min", "act_max")},
             "taps": taps,
+            "wide": int(_is_wide(scalar, weights.data)),
             "chunk": 3 * threes,
         },
         constants={
