@@ -16,9 +16,12 @@ from tests.native import SANITIZE, Native
 from tests.oracle import Litert, Tflm, differences, random_inputs, reference
 from tests.pick import Seeded
 from tests.test_ops import case
-from tinyml import clean, emit, tflite
+from tinyml import clean, emit, export, flow, tflite
+from tinyml.board import load_board
+from tinyml.device import infer
 from tinyml.engines import aot
 from tinyml.graph import Graph
+from tinyml.literals import STRING_BYTES, c_string, is_long
 from tinyml.ops import OPS
 from tinyml.plan import make_plan, with_weights_in_ram
 
@@ -205,6 +208,41 @@ def test_the_same_weights_are_printed_once(in_ram: bool, tmp_path: Path) -> None
         plan = with_weights_in_ram(plan, plan.weight_bytes + 64)
         assert plan.in_ram == set(plan.originals.values())
     check_native(blob, graph, Native(plan, blob, tmp_path), 20)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_a_string_literal_has_the_bytes_of_a_list(dtype: str, tmp_path: Path) -> None:
+    array = np.random.default_rng(1).integers(0, 256, STRING_BYTES).astype(np.uint8).view(dtype)
+    array[:9] = np.frombuffer(b'??/\\001"?', dtype)
+    assert is_long(array) and not is_long(array[1:]) and not is_long(array.astype(np.int16))
+    forms = {"a": emit.c_values(array), "b": c_string(array)}
+    lines = [f"static const {dtype}_t {n}[] = {{\n    {text}\n}};" for n, text in forms.items()]
+    main = (
+        "int main(void)\n{\n    return sizeof b != sizeof a + 1 || memcmp(a, b, sizeof a) != 0;\n}"
+    )
+    text = "\n".join(("#include <stdint.h>", "#include <string.h>", *lines, main, ""))
+    (tmp_path / "main.c").write_text(text)
+    command = ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "main"]).returncode == 0
+
+
+def test_only_a_build_has_string_literals(tmp_path: Path) -> None:
+    m = ModelFile()
+    x = m.input((1, 600), scale=0.1)
+    weights = np.random.default_rng(2).integers(-127, 128, (600, 600)).astype(np.int8)
+    y = m.output((1, 600), scale=5.0)
+    m.op("FULLY_CONNECTED", [x, m.constant(weights, scale=0.1)], [y], "FullyConnectedOptions")
+    blob = m.finish()
+    model = flow.Model("net", blob, tflite.parse(blob))
+    exported = export.export(model, tmp_path / "e", "aot", prefix="net", tell=lambda text: None)
+    assert '    "' not in (exported.folder / "model.c").read_text()
+    built = flow.build(model, load_board("host"), tmp_path / "b", prefix="net")
+    assert '    "' in (built.folder / "model.c").read_text()
+    inputs = np.random.default_rng(3).integers(-128, 128, (2, 600)).astype(np.int8)
+    (found,) = infer(built, {"t0": inputs}).values()
+    for row, values in zip(inputs, found, strict=True):
+        assert not differences(values[None], Tflm(blob)([row[None]], 1)[0])
 
 
 def test_helpers_quantise_and_dequantise_as_documented(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from . import __version__
 from .clean import comment, identifier, unique
 from .graph import Array, Graph, Tensor
+from .literals import c_string, is_long
 from .paths import FIRMWARE
 from .plan import Copy, Plan, Step, Stream, View, operand_constants, rows_needed
 from .templates import new_environment
@@ -111,6 +112,7 @@ class Model:
     constants: Mapping[str, str]
     originals: Mapping[tuple[int, str], tuple[int, str]]  # of the whole plan
     table: tuple[Step, ...] = ()  # steps that are rows of a table, for less code
+    strings: bool = False  # large arrays as string literals, longer than ISO C promises
 
     def argument(self, step: Step, name: str, output: bool) -> str:
         """The C expression of a view of a tensor; `n` counts the batch items."""
@@ -192,6 +194,10 @@ class Model:
     def item_parameter(self) -> str:
         return "const struct step *step" if self.table else "void"
 
+    def values(self, array: Array) -> str:
+        """The inside of the C initialiser of an array."""
+        return c_string(array) if self.strings and is_long(array) else c_values(array)
+
     def array(self, step: Step, name: str) -> str:
         """The C array of a kernel's constant: the first one of the same values."""
         index, original = self.originals[step.index, name]
@@ -262,11 +268,14 @@ def _array(kind: str, views: Sequence[str]) -> str:
     return f"(const struct {kind}[]){{\n            " + ",\n            ".join(views) + "}"
 
 
-def model_of(plan: Plan, prefix: str, model_bytes: bytes, *, compact: bool = False) -> Model:
+def model_of(
+    plan: Plan, prefix: str, model_bytes: bytes, *, compact: bool = False, strings: bool = False
+) -> Model:
     """Work out all names. `prefix` is a C identifier; `model_bytes` is the .tflite file.
 
     `compact` makes steps that share a kernel rows of a table, rather than functions of their own
-    in which the compiler knows all sizes: 80 bytes less for each (Cortex-M4, -Os).
+    in which the compiler knows all sizes: 80 bytes less for each (Cortex-M4, -Os). `strings` as in
+    Model.
     """
     constants = {n: f"constant{i}" for i, n in enumerate(operand_constants(plan))}
     graph = plan.graph
@@ -281,6 +290,7 @@ def model_of(plan: Plan, prefix: str, model_bytes: bytes, *, compact: bool = Fal
         constants,
         plan.originals,
         _rows_of_table(plan) if compact else (),
+        strings,
     )
 
 

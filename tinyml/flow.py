@@ -191,7 +191,8 @@ def build(
         plan: Plan | tflm.Plan
         if runtime is None:
             plan = compile_model(model, board, optimize)
-            sources = write_sources(model, plan, prefix, work, compact=optimize == "size")
+            compact = optimize == "size"
+            sources = write_sources(model, plan, prefix, work, compact=compact, strings=True)
         else:
             plan, sources, doubts = tflm_build.prepare(
                 model.graph, model.bytes, board, prefix, work, runtime, tell
@@ -240,10 +241,20 @@ def _add_app(sources: Sources, graph: Graph, app: str) -> Sources:
 
 
 def write_sources(
-    model: Model, plan: Plan, prefix: str, folder: Path, *, compact: bool = False
+    model: Model,
+    plan: Plan,
+    prefix: str,
+    folder: Path,
+    *,
+    compact: bool = False,
+    strings: bool = False,
 ) -> Sources:
-    """Everything a compiler needs of the model itself: for `build`, or for a user's own project."""
-    emit.emit(emit.model_of(plan, prefix, model.bytes, compact=compact), folder)
+    """Everything a compiler needs of the model itself: for `build`, or for a user's own project.
+
+    `compact` and `strings` as in model_of(): any compiler may be that of a user's own project.
+    """
+    printed = emit.model_of(plan, prefix, model.bytes, compact=compact, strings=strings)
+    emit.emit(printed, folder)
     (folder / "tm_wire.h").write_text(wire.header(), encoding="utf-8", newline="\n")
     write_facts(model, plan, folder)
     return Sources(folder, ("model.c",), (".",), {"TM_MODEL": f"{prefix}_model"})

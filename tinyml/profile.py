@@ -239,7 +239,9 @@ def _run(
     rules = timing.RULES.get(board.core.cpu)
     with tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
         compact = optimize == "size"
-        sources = flow.write_sources(model, plan, "model", Path(folder), compact=compact)
+        sources = flow.write_sources(
+            model, plan, "model", Path(folder), compact=compact, strings=True
+        )
         image = flow.compile_sources(sources, model.graph, machine, optimize=optimize)
         counts = count(
             image.elf,
