@@ -15,9 +15,11 @@ import tty
 import pytest
 
 from tinyml import monitor, ports, run, wire
+from tinyml.board import load_board
 from tinyml.errors import PortError, RunError
 from tinyml.link import Log
 from tinyml.ports import PortInfo, open_port
+from tinyml.probes import _flasher
 
 from .test_monitor import BOOT, Board, lines, speaks
 
@@ -130,6 +132,75 @@ def test_an_adapter_that_comes_back_under_another_name_is_found(tmp_path, monkey
     with pytest.raises(PortError, match=f"no serial port {link}"):
         again()
     first.close()
+    second.close()
+
+
+def test_an_adapter_without_serial_number_is_known_by_its_place(monkeypatch) -> None:
+    info = PortInfo("/dev/ttyUSB0", "CH340", "1a86:7523", location="1-2")
+    there = [dataclasses.replace(info, device="/dev/ttyUSB1")]
+    monkeypatch.setattr(ports, "list_ports", lambda: tuple(there))
+    assert ports.device_of(info) == "/dev/ttyUSB1"
+    there.append(dataclasses.replace(info, location="1-3"))
+    assert ports.device_of(info) == "/dev/ttyUSB1"
+    del there[0]
+    assert ports.device_of(info) is None
+    assert ports.device_of(dataclasses.replace(info, location="")) is None
+
+
+@pytest.mark.parametrize("back", ["new name", "taken name", "never"])
+def test_a_bench_follows_an_adapter_to_where_it_comes_back(back, monkeypatch) -> None:
+    """A reset takes a board's own USB port away in the middle: ttyACM0 is ttyACM1 then."""
+    monkeypatch.setattr(ports, "_BACK_SECONDS", 0.5 if back == "never" else 10)
+    monkeypatch.setattr("tinyml.run._LISTEN_SECONDS", 0.1)
+    first, second = Board(speaks(BOOT), b"\n"), Board(speaks(BOOT), b"\n")
+    other = Board(lambda line: b"what?\n", b"\n")
+    info = PortInfo(first.name, "board", "2341:805a", "0123")
+    there = [info]
+    monkeypatch.setattr(ports, "list_ports", lambda: tuple(there))
+    port = open_port(first.name)
+
+    def pull(done: int, total: int) -> None:
+        if done == 2:
+            first.close()
+            there[:] = [dataclasses.replace(info, device=other.name, serial_number="9")]
+            if back != "never":
+                there.append(dataclasses.replace(info, device=second.name))
+
+    session = run.connect(port, Log())
+    if back == "never":
+        with pytest.raises(RunError, match="the console was closed"):
+            session.bench(4, progress=pull)
+    else:
+        found = session.bench(4, progress=pull)
+        assert found.complete and len(found.ticks) == 4
+        assert session.link.restarts == 1 and port.port == second.name
+    port.close()
+    second.close()
+    other.close()
+
+
+def test_a_port_that_is_named_is_followed_while_its_board_is_flashed(tmp_path, monkeypatch) -> None:
+    """The probe's serial port goes and comes as its programmer restarts it."""
+    second = Board(speaks(BOOT), b"\n")
+    info = PortInfo("/dev/ttyACM77", "ST-Link", "0483:374b", "066C")
+    there = [info]
+    monkeypatch.setattr(ports, "list_ports", lambda: tuple(there))
+
+    class Fake(_flasher.Flasher):
+        name, programs, suffix = "fake", ("true",), ".elf"
+
+        def listing(self):
+            return ()
+
+        def load(self, file, rung):
+            there[0] = dataclasses.replace(info, device=second.name)
+            return ["true"]
+
+    image = tmp_path / "firmware.elf"
+    image.touch()
+    with Fake(load_board("nucleo_f446re"), {"port": info.device}) as probe:
+        probe.flash(image)
+        assert run.connect(probe.console(), Log()).boot == BOOT
     second.close()
 
 

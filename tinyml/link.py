@@ -14,7 +14,7 @@ from typing import IO, Self
 from . import wire
 from .errors import RunError
 from .ledger import Ledger, records
-from .ports import Port, read_some
+from .ports import Port, follow, read_some
 
 ATTEMPTS = 5
 _LONGEST_LINE = 8192
@@ -32,6 +32,17 @@ class DeviceRestarted(RunError):
         super().__init__(
             "the device restarted in the middle of the run",
             hint="power (brown-out), a watchdog, or somebody pressed reset",
+        )
+
+
+class PortReturned(DeviceRestarted):
+    """The device's port vanished and came back: whether it restarted meanwhile is not known."""
+
+    def __init__(self, name: str) -> None:
+        RunError.__init__(
+            self,
+            f"the device's port vanished in the middle of the run, and is back as {name}",
+            hint="somebody pressed reset or pulled its cable, or its USB supply is weak",
         )
 
 
@@ -275,8 +286,11 @@ class Link:
     def hello(self, seconds: float | None = None) -> list[wire.Record] | None:
         """One attempt at `hello`: boot and tensors, or None."""
         row = wire.Hello(self._number())
-        self._write(b"\n" + wire.encode(row))
-        return self._answer(row, _COMMAND_SECONDS if seconds is None else seconds)
+        try:
+            self._write(b"\n" + wire.encode(row))
+            return self._answer(row, _COMMAND_SECONDS if seconds is None else seconds)
+        except PortReturned:
+            return None
 
     def _number(self) -> int:
         """The next command's number: never 0, which is the boot's."""
@@ -330,6 +344,8 @@ class Link:
             raise self._closed(error) from error
 
     def _closed(self, error: Exception) -> RunError:
+        if follow(self._port):
+            return PortReturned(str(self._port.port))
         return RunError(f"the console was closed: {error}", hint=self.diagnose())
 
 

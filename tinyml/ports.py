@@ -6,7 +6,9 @@ import errno
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,17 @@ Port = Any
 """An open pyserial object: serial.Serial or one of its URL handlers (pyserial has no types)."""
 
 _PROC = Path("/proc")
+_BACK_SECONDS = 10.0
+_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class PortInfo:
     """A serial port of this computer; `usb` is "vid:pid" in hex, `holders` who has it open.
 
-    `problem` says what to do before it can be used, `boards` which boards have this USB id, and
-    `firmware` what answered there.
+    `problem` says what to do before it can be used, `boards` which boards have this USB id,
+    `firmware` what answered there, and `location` the place on the USB, with the interface of a
+    device that has several.
     """
 
     device: str
@@ -36,6 +41,7 @@ class PortInfo:
     problem: str = ""
     boards: tuple[str, ...] = ()
     firmware: str = ""
+    location: str = ""
 
     def __str__(self) -> str:
         extra = [self.usb, *(f"in use by {holder}" for holder in self.holders)]
@@ -53,6 +59,7 @@ def list_ports() -> tuple[PortInfo, ...]:
             description=port.description or "",
             usb="" if port.vid is None else f"{port.vid:04x}:{port.pid:04x}",
             serial_number=port.serial_number or "",
+            location=port.location or "",
             holders=holders(port.device),
             problem=_problem(port.device),
         )
@@ -172,6 +179,7 @@ def open_port(name: str, baud: int = 115200) -> Port:
             # open() would throw away what an emulator says in its first microseconds.
             port.reset_input_buffer = lambda: None
         port.open()
+        port.adapter = None if is_url else adapter_at(name)
     except (serial.SerialException, OSError, ValueError) as error:
         raise _explain(name, error) from error
     return port
@@ -180,17 +188,51 @@ def open_port(name: str, baud: int = 115200) -> Port:
 def reopening(name: str, baud: int = 115200) -> Callable[[], Port]:
     """Opens `name` each time it is called; where the USB adapter that is there now has come back
     under another name, as after its cable was pulled, that."""
-    device = os.path.realpath(name)
-    info = next((port for port in list_ports() if port.device == device), None)
+    adapter = adapter_at(name)
 
     def again() -> Port:
-        if info is None or not info.usb or Path(name).exists():
-            return open_port(name, baud)
-        same = (info.usb, info.serial_number)
-        found = [port for port in list_ports() if (port.usb, port.serial_number) == same]
-        return open_port(found[0].device if len(found) == 1 else name, baud)
+        device = None if adapter is None else device_of(adapter)
+        there = device is None or device == os.path.realpath(name)
+        return open_port(name if there else device, baud)
 
     return again
+
+
+def adapter_at(name: str) -> PortInfo | None:
+    """The USB adapter that is at a port now, None where it is not on the USB."""
+    device = os.path.realpath(name)
+    return next((port for port in list_ports() if port.device == device and port.usb), None)
+
+
+def device_of(adapter: PortInfo) -> str | None:
+    """Where an adapter is now, by its serial number, else its place; None rather than a guess."""
+    wanted = (adapter.usb, adapter.serial_number)
+    found = [port for port in list_ports() if (port.usb, port.serial_number) == wanted]
+    if len(found) > 1 or not adapter.serial_number:
+        found = [port for port in found if adapter.location and port.location == adapter.location]
+    return found[0].device if len(found) == 1 else None
+
+
+def follow(port: Port) -> bool:
+    """Open a port again that has broken off, where its adapter comes back, as after a reset.
+
+    False where it is none of open_port() with an adapter, or does not come back for some seconds.
+    """
+    import serial
+
+    adapter: PortInfo | None = getattr(port, "adapter", None)
+    if adapter is None:
+        return False
+    port.close()
+    deadline = time.monotonic() + _BACK_SECONDS
+    while time.monotonic() < deadline:
+        if device := device_of(adapter):
+            port.port = device
+            with suppress(serial.SerialException, OSError):  # its permissions come a little later
+                port.open()
+                return True
+        time.sleep(_AGAIN_SECONDS)
+    return False
 
 
 def _explain(name: str, error: Exception) -> PortError:

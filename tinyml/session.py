@@ -6,6 +6,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from . import wire
 from .errors import InputError, RunError
 from .graph import Array
 from .ledger import Ledger
-from .link import ATTEMPTS, DeviceRestarted, Link
+from .link import ATTEMPTS, DeviceRestarted, Link, PortReturned
 from .results import MemoryUse
 
 RESTARTS = 10
@@ -296,13 +297,14 @@ def await_ready(link: Link, patience: float) -> int | None:
     """Wait while a boot is heard; the ticks of its inference."""
     ticks = None
     deadline = time.monotonic() + 0.5
-    while (record := link.next(deadline)) is not None:
-        if isinstance(record, wire.Ready):
-            break
-        if isinstance(record, wire.Boot):
-            deadline = time.monotonic() + patience
-        if isinstance(record, wire.Infer) and record.seq == 0:
-            ticks = record.ticks
+    with suppress(PortReturned):  # after which it is asked
+        while (record := link.next(deadline)) is not None:
+            if isinstance(record, wire.Ready):
+                break
+            if isinstance(record, wire.Boot):
+                deadline = time.monotonic() + patience
+            if isinstance(record, wire.Infer) and record.seq == 0:
+                ticks = record.ticks
     return ticks
 
 

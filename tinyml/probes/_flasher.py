@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,8 @@ class Flasher(ABC):
         self._how = ""
         self._flashed = False
         self._console: Port | None = None
+        self._reopen: Callable[[], Port] | None = None  # of a named port, wherever it is by then
+        self._baud = board.console.baud if board.console else 115200
 
     @abstractmethod
     def load(self, file: str, rung: Rung) -> list[str]:
@@ -169,6 +171,8 @@ class Flasher(ABC):
             raise ProbeError(f"{file.name}: only letters, digits, '_', '-' and '.', please")
         assert self.tool  # before the probe is looked for
         self._choose()
+        if self._reopen is None and "port" in self.options:
+            self._reopen = ports.reopening(self.options["port"], self._baud)
         folder = file.resolve().parent
         try:
             self._climb(file.name, folder)
@@ -193,8 +197,8 @@ class Flasher(ABC):
 
     def console(self) -> Port:
         if self._console is None:
-            baud = self.board.console.baud if self.board.console else 115200
-            self._console = ports.open_port(self.console_name(), baud)
+            named = self._reopen or (lambda: ports.open_port(self.console_name(), self._baud))
+            self._console = named()
         return self._console
 
     def console_name(self) -> str:
