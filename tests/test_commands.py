@@ -246,3 +246,23 @@ def test_inputs_that_do_not_fit_are_told_before_the_build(
     }
     message, _ = told(command, model, *options[command])
     assert words in message
+
+
+@pytest.mark.parametrize("command", ["build", "run", "bench", "export"])
+def test_output_argmax_is_a_folder_and_told_so(
+    command: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Elsewhere `--output argmax` asks for the class only; who wants such a folder gets it."""
+    stop_at(monkeypatch, STOPS[command])
+    np.savez("x.npz", t0=np.zeros((1, *networks_input_shape(Path(model))[1:]), np.int8))
+    words = (command, model, *MODEL_COMMANDS[command])
+    for more, told_so in ((("-o", "argmax"), 1), (("-o", "argmax", "--argmax"), 0), ((), 0)):
+        with pytest.raises(Begun):
+            call(*words, *more)
+        said = capsys.readouterr().err
+        assert said.count("the class only is --argmax") == told_so, said
+
+
+def test_an_export_gives_the_class_only(model: str) -> None:
+    call("export", model, "--argmax", "-o", "e")
+    assert "ARG_MAX" in Path("e/model.c").read_text()

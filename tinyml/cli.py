@@ -85,7 +85,7 @@ CustomOption = Annotated[
     typer.Option("--custom-op", help="Engine tflm: NAME=Register_NAME of an operator of yours."),
 ]
 ArgmaxOption = Annotated[
-    bool, typer.Option("--argmax", help="Give the number of the class only; no softmax.")
+    bool, typer.Option("--argmax", help="Output the number of the class only; no softmax.")
 ]
 SanitizeOption = Annotated[
     bool, typer.Option("--sanitize", help="Board host: stop at the first memory error.")
@@ -149,7 +149,6 @@ def _build(
     from . import data, flow
     from .clean import identifier
     from .files import check_replaceable, check_writable
-    from .passes.only_class import only_class
 
     project = _project(path)
     board = _board(board_name or (project.board if project else None))
@@ -164,16 +163,15 @@ def _build(
     name = project.name if project else identifier(source.stem)
     suffix = ("-tflm" if runtime else "") + ("" if app == "bench" else f"-{app}")
     folder = output or Path("build") / f"{identifier(name)}-{board.name}{suffix}"
+    _tell_argmax(output, argmax)
     check_replaceable(folder, flow.MARK)
     check_writable(folder)
     if inputs is not None:
         data.load_arrays(inputs)  # one that is missing or damaged is told before the work begins
     calibrated = calibration or (project.calibration if project else None)
     model = _load(source, calibrated, unsafe, numbers or _numbers(project))
-    if argmax and runtime:
-        raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
     if argmax:
-        model = replace(model, graph=only_class(model.graph))
+        model = _only_class(model, "tflm" if runtime else "aot")
     check(model.graph)
     prefix = project.prefix if project else identifier(source.stem)
     golden = None
@@ -228,6 +226,22 @@ def _runtime(
     from .cli_tflm import read_options
 
     return read_options(folder, arena, custom_op)
+
+
+def _only_class(model: Model, engine: str) -> Model:
+    from dataclasses import replace
+
+    from .passes.only_class import only_class
+
+    if engine == "tflm":
+        raise InputError("--argmax is for the engine aot", hint="leave it out with --engine tflm")
+    return replace(model, graph=only_class(model.graph))
+
+
+def _tell_argmax(output: Path | None, argmax: bool) -> None:
+    """Other tools have `--output argmax`, which names a folder here, as it may be meant to."""
+    if output == Path("argmax") and not argmax:
+        _warn(("--output argmax names the folder; the class only is --argmax",))
 
 
 def _board(name: str | None) -> Board:

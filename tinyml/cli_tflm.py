@@ -9,6 +9,7 @@ import typer
 
 from .cli import (
     ArenaOption,
+    ArgmaxOption,
     BoardOption,
     CalibrationOption,
     CustomOption,
@@ -25,9 +26,11 @@ from .cli import (
     _level,
     _load,
     _numbers,
+    _only_class,
     _print_json,
     _project,
     _tell,
+    _tell_argmax,
     app,
     out,
 )
@@ -119,6 +122,7 @@ def export(
     kind: TypeOption = None,
     keep: KeepOption = None,
     optimize: OptimizeOption = None,
+    argmax: ArgmaxOption = False,
     unsafe: UnsafeOption = False,
     tflm: TflmOption = None,
     arena: ArenaOption = "emulator",
@@ -143,6 +147,7 @@ def export(
     board_name = board or (project.board if project else None)
     target = load_board(board_name) if board_name else None
     folder = output or Path(f"{identifier(source.stem)}-{name}")
+    _tell_argmax(output, argmax)
     check_replaceable(folder, None)
     check_writable(folder)
     if inputs is not None:
@@ -153,6 +158,8 @@ def export(
         runtime = read_options(tflm, arena, custom_op)
     calibrated = calibration or (project.calibration if project else None)
     loaded = _load(source, calibrated, unsafe, _numbers(project, kind, keep))
+    if argmax:
+        loaded = _only_class(loaded, name)
     golden = None
     if inputs is not None:
         from .cli_example import read_golden

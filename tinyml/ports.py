@@ -192,8 +192,9 @@ def reopening(name: str, baud: int = 115200) -> Callable[[], Port]:
 
     def again() -> Port:
         device = None if adapter is None else device_of(adapter)
-        there = device is None or device == os.path.realpath(name)
-        return open_port(name if there else device, baud)
+        if device is None or device == os.path.realpath(name):
+            return open_port(name, baud)
+        return open_port(device, baud)
 
     return again
 
