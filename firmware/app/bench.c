@@ -314,6 +314,7 @@ static TM_COLD void listen(void)
     for (;;) {
         int byte = tm_console_read();
         if (byte < 0) {
+            tm_console_wait();
             continue;
         }
         if (byte != '\n') {

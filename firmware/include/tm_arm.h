@@ -16,6 +16,9 @@
 #define SYST_CVR_CURRENT (0xFFFFFFu << 0)
 #define SYST_BITS 24u
 
+#define NVIC_ISER REGISTER(0xE000E100u) /* these three: the first 32 interrupts */
+#define NVIC_ICER REGISTER(0xE000E180u)
+#define NVIC_ICPR REGISTER(0xE000E280u)
 #define ICSR REGISTER(0xE000ED04u)
 #define ICSR_PENDSTSET (1u << 26)
 #define VTOR REGISTER(0xE000ED08u)

@@ -50,6 +50,12 @@ __attribute__((weak)) void tm_fault(uint32_t number, uint32_t pc)
     (void)pc;
 }
 
+#ifdef TM_CONSOLE_IRQ
+__attribute__((weak)) void tm_console_wait(void)
+{
+}
+#endif
+
 __attribute__((used)) void tm_fault_report(const uint32_t *frame, uint32_t number)
 {
     uint32_t pc = frame ? frame[FRAME_PC] : 0;

@@ -2,6 +2,7 @@
 #include <stdint.h>
 
 #include "board.h"
+#include "tm_arm.h"
 #include "tm_port.h"
 #include "tm_register.h"
 
@@ -14,8 +15,13 @@
 #define UART_STATE_RXFULL (1u << 1)
 #define UART_CTRL_TXEN (1u << 0)
 #define UART_CTRL_RXEN (1u << 1)
+#define UART_CTRL_RXINTEN (1u << 3)
+#define UART_INTCLEAR REGISTER(TM_CONSOLE_BASE + 0x0Cu)
+#define UART_INTCLEAR_RX (1u << 1)
 #define UART_BAUDDIV_MIN 16u
 #define TX_TRIES 1000000u
+#define IRQ_WORD (TM_CONSOLE_IRQ / 32u)
+#define IRQ_BIT (1u << TM_CONSOLE_IRQ % 32u)
 
 struct tm_clock tm_clock_init(void)
 {
@@ -26,7 +32,7 @@ void tm_console_init(uint32_t clock_hz)
 {
     uint32_t divider = clock_hz / TM_CONSOLE_BAUD;
     UART_BAUDDIV = divider < UART_BAUDDIV_MIN ? UART_BAUDDIV_MIN : divider;
-    UART_CTRL = UART_CTRL_TXEN | UART_CTRL_RXEN;
+    UART_CTRL = UART_CTRL_TXEN | UART_CTRL_RXEN | UART_CTRL_RXINTEN;
 }
 
 void tm_console_write(const char *bytes, uint32_t count)
@@ -41,6 +47,21 @@ void tm_console_write(const char *bytes, uint32_t count)
 int tm_console_read(void)
 {
     return UART_STATE & UART_STATE_RXFULL ? (int)(uint8_t)UART_DATA : -1;
+}
+
+/* An emulated core that spins on the UART holds up the thread that would bring the next byte. The
+ * interrupt wakes this one and is never taken: only here is it enabled, with interrupts off. */
+void tm_console_wait(void)
+{
+    __asm volatile("cpsid i" ::: "memory");
+    UART_INTCLEAR = UART_INTCLEAR_RX;
+    (&NVIC_ICPR)[IRQ_WORD] = IRQ_BIT;
+    (&NVIC_ISER)[IRQ_WORD] = IRQ_BIT;
+    if (!(UART_STATE & UART_STATE_RXFULL)) {
+        __asm volatile("dsb\n wfi" ::: "memory");
+    }
+    (&NVIC_ICER)[IRQ_WORD] = IRQ_BIT;
+    __asm volatile("dsb\n isb\n cpsie i" ::: "memory");
 }
 
 void tm_trigger_init(void)

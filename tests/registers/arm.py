@@ -35,6 +35,9 @@ CORE: Mapping[str, ArmRegister] = {
     "SYST_CVR": ArmRegister(
         0xE000E018, "DDI 0553 D1.2, SysTick Current Value Register", {"CURRENT": (0, 24)}
     ),
+    "NVIC_ISER": ArmRegister(0xE000E100, "DDI 0403 B3.4, Interrupt Set-Enable Registers", {}),
+    "NVIC_ICER": ArmRegister(0xE000E180, "DDI 0403 B3.4, Interrupt Clear-Enable Registers", {}),
+    "NVIC_ICPR": ArmRegister(0xE000E280, "DDI 0403 B3.4, Interrupt Clear-Pending Registers", {}),
     "ICSR": ArmRegister(
         0xE000ED04,
         "DDI 0403 B3.2, Interrupt Control and State Register",
@@ -109,8 +112,11 @@ CMSDK_UART: Mapping[str, ArmRegister] = {
     ),
     "UART_CTRL": ArmRegister(
         0x08,
-        "DDI 0479 4.3, APB UART: transmit and receive enable",
-        {"TXEN": (0, 1), "RXEN": (1, 1)},
+        "DDI 0479 4.3, APB UART: transmit and receive enable, receive interrupt",
+        {"TXEN": (0, 1), "RXEN": (1, 1), "RXINTEN": (3, 1)},
+    ),
+    "UART_INTCLEAR": ArmRegister(
+        0x0C, "DDI 0479 4.3, APB UART: written, clears an interrupt", {"RX": (1, 1)}
     ),
     "UART_BAUDDIV": ArmRegister(0x10, "DDI 0479 4.3, APB UART: at least 16", {"MIN": (0, 20)}),
 }

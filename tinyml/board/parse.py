@@ -145,7 +145,7 @@ def _flash_reads(table: Table) -> FlashReads:
 
 
 def _console(table: Table) -> Console:
-    table.only("uart base baud pins tx rx function")
+    table.only("uart base baud pins tx rx function irq")
     for key, other in (("tx", "rx"), ("rx", "tx")):
         if key in table.values and other not in table.values:
             raise table.error(other, f"is missing: {key} is given")
@@ -157,6 +157,7 @@ def _console(table: Table) -> Console:
         tx=_pin(table, "tx") if "tx" in table.values else None,
         rx=_pin(table, "rx") if "rx" in table.values else None,
         function=table.integer("function", 0, 31, default=0),
+        irq=table.integer("irq", 0, 479) if "irq" in table.values else None,
     )
 
 

@@ -166,7 +166,8 @@ class Console:
     """The UART that carries the protocol; `pins` says where it comes out, for people.
 
     `tx` and `rx` are the chip's pins, `function` is the number of the alternate function that
-    joins them to the UART, on chips that number them.
+    joins them to the UART, on chips that number them. `irq` is the number of the interrupt with
+    which a received byte wakes the core, None where firmware looks at the UART again and again.
     """
 
     uart: str
@@ -176,6 +177,7 @@ class Console:
     tx: Pin | None = None
     rx: Pin | None = None
     function: int = 0
+    irq: int | None = None
 
 
 @dataclass(frozen=True)
