@@ -65,4 +65,4 @@ def profile(
     if as_json:
         _print_json(found.to_json())
     else:
-        out.print(profile_report.table(found))
+        out.print(profile_report.table(found, out.width))

@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .clean import printable
 from .profile import Profile, Step, Use
-from .report import number
+from .report import grid, number
 
 _BAR = 10
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 
-def table(profile: Profile) -> RenderableType:
-    """Each step, the whole, why each kernel was taken, and what the figures are."""
-    timed = bool(profile.rules)
+def table(profile: Profile, columns: int = 120) -> RenderableType:
+    """Each step, the whole, why each kernel was taken, and what the figures are.
+
+    Of less than 100 `columns`, the figures take all: kernels are told in their own table only.
+    """
+    timed, wide = bool(profile.rules), columns >= 100
     title = f"{profile.model} on {profile.board}, --optimize {profile.optimize}"
-    grid = _grid(title, "")
-    grid.add_column("layer", overflow="fold")
-    grid.add_column("kernel", no_wrap=True)
-    for name in ("MACs", "instructions", "/ MAC", *(["est. cycles"] if timed else [])):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
-    grid.add_column("next", justify="right", no_wrap=True)
+    cycles = ("estimated\ncycles",) if timed else ()
+    right = ("step", "MACs", "instruc-\ntions", "/ MAC", *cycles, "next")
+    kernel, bars = (("kernel",), ("",)) if wide else ((), ())
+    names = ("step", "layer", *kernel, *right[1:], *bars)
+    table = grid(title, *names, right=right, whole=bars)
     most = max((_weight(step.use) for step in profile.steps), default=1)
+
+    def row(index: object, label: str, kernel: str, cells: list[str], share: float) -> None:
+        texts = [str(index), label, *([kernel] if wide else []), *cells]
+        bar = [Text(_bar(share), style="cyan")] if wide else []
+        table.add_row(*(Text(printable(text)) for text in texts), *bar)
+
     for step in profile.steps:
-        grid.add_row(
-            str(step.index),
-            Text(printable(step.label)),
-            Text(step.kernel),
-            *_figures(step.use, step.macs, timed),
-            Text(_bar(_weight(step.use) / max(most, 1)), style="cyan"),
-            _ratio(step),
-        )
-    grid.add_section()
+        cells = [*_figures(step.use, step.macs, timed), _ratio(step)]
+        row(step.index, step.label, step.kernel, cells, _weight(step.use) / max(most, 1))
+    table.add_section()
     if profile.outside.instructions:
-        grid.add_row("", "calls of steps", "", *_figures(profile.outside, 0, timed), "", "")
-    grid.add_row("", "total", "", *_figures(profile.total, profile.macs, timed), "", "")
+        row("", "calls of steps", "", [*_figures(profile.outside, 0, timed), ""], 0)
+    row("", "total", "", [*_figures(profile.total, profile.macs, timed), ""], 0)
     notes = (Text(printable(note, 600)) for note in _notes(profile))
-    return Group(grid, _kernels(profile), *notes)
-
-
-def _grid(title: str, *columns: str) -> Table:
-    grid = Table(
-        title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
-    for name in columns:
-        grid.add_column(name)
-    return grid
+    return Group(table, _kernels(profile), *notes)
 
 
 def _weight(use: Use) -> int:
@@ -76,14 +67,14 @@ def _ratio(step: Step) -> str:
 
 def _kernels(profile: Profile) -> Table:
     """Steps with the same kernel for the same reason on one line."""
-    grid = _grid("kernels", "kernel", "steps", "why not a better one", "next best")
+    table = grid("kernels", "kernel", "steps", "why not a better one", "next best")
     groups: dict[tuple[str, str, str], list[str]] = {}
     for step in profile.steps:
         key = (step.kernel, step.reason, step.next_kernel)
         groups.setdefault(key, []).append(str(step.index))
     for (kernel, reason, other), steps in groups.items():
-        grid.add_row(kernel, ", ".join(steps), Text(printable(reason, 400)), other or "none")
-    return grid
+        table.add_row(kernel, ", ".join(steps), Text(printable(reason, 400)), other or "none")
+    return table
 
 
 def _notes(profile: Profile) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -28,10 +28,21 @@ _REASONS = 5
 _COLUMNS = ("operator", "count", "types", "largest output", "MACs", "weights")
 
 
-def _table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+def grid(title: str, *columns: str, right: Sequence[str] = (), whole: Sequence[str] = ()) -> Table:
+    """An empty table. Where a terminal is narrow, what is to the `right`, numbers, and `whole` stay
+    on one line, and all else goes on in the next one: nothing is cut off."""
+    table = Table(
+        title=Text(printable(title)),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        title_style="bold",
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left")
+        one_line = column in right or column in whole
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, no_wrap=one_line, overflow="fold")
     return table
 
 
@@ -49,7 +60,7 @@ def sizes(built: Built) -> RenderableType:
     report = built.image.sizes
     if report is None:
         return Text(f"built {built.folder} for this computer")
-    table = _table(
+    table = grid(
         f"{built.model.name} on {built.board.title}",
         "flash",
         "bytes",
@@ -83,27 +94,28 @@ def sizes(built: Built) -> RenderableType:
 
 def unit_note(run: Run) -> str:
     """What the counts are, in words that cannot be taken for more than they are."""
+    if run.unit.endswith("(this computer)"):
+        return f"time of this computer, not of a board; +-{run.resolution:.0f} ns per figure"
     if run.emulated:
         return (
             f"emulated ({run.probe}): executed instructions, +-{run.resolution:.0f} per figure; "
             "no cycles and no time of a board"
         )
-    if run.unit != "cycles":
-        return f"{run.unit} on this computer, not a board"
     return f"measured on the board: cycles at {run.clock_hz / 1e6:g} MHz ({run.counter})"
 
 
 def run_table(run: Run) -> RenderableType:
     """Per layer and in all, with what the figures are."""
-    table = _table(
+    unit = run.unit.replace(" (", "\n(")
+    table = grid(
         f"{run.model} on {run.board}, engine {run.engine}",
         "step",
         "layer",
         "operator",
         "MACs",
-        run.unit,
+        unit,
         "per MAC",
-        right=("step", "MACs", run.unit, "per MAC"),
+        right=("step", "MACs", unit, "per MAC"),
     )
     for step in run.steps:
         ratio = f"{step.count / step.macs:.2f}" if step.macs else ""
@@ -132,7 +144,7 @@ def run_table(run: Run) -> RenderableType:
 
 def quality(found: Report) -> RenderableType:
     """Layers by what int8 costs them, worst first; then what is odd, and accuracies."""
-    table = _table(
+    table = grid(
         f"integers against float32, {found.samples} samples, worst layer first",
         "layer",
         "operator",
@@ -162,7 +174,7 @@ def quality(found: Report) -> RenderableType:
 
 def overview(found: Overview, *, layers: bool = False) -> RenderableType:
     """One screen: operators, ends, engines, RAM over time, boards. With `layers`, those too."""
-    table = _table(found.name, *_COLUMNS, right=("count", "MACs", "weights"))
+    table = grid(found.name, *_COLUMNS, right=("count", "MACs", "weights"))
     for k in found.kinds:
         cells = ("; ".join(k.types), _shape(k.shape), _some(k.macs), _some(k.weights))
         _row(table, k.op, k.count, *cells)
@@ -199,7 +211,8 @@ def _some(value: int) -> str:
 
 
 def _layer_table(found: Overview) -> Table:
-    table = _table("layers", "layer", "operator", "types", "output", "MACs", "weights")
+    columns = ("layer", "operator", "types", "output", "MACs", "weights")
+    table = grid("layers", *columns, right=("MACs", "weights"))
     for x in found.layers:
         label = "  " * x.inside + x.label
         _row(table, label, x.op, x.types, _shape(x.shape), _some(x.macs), _some(x.weights))
@@ -211,7 +224,7 @@ def _ram_over_time(found: Overview) -> RenderableType:
     title = f"RAM: arena {number(found.arena or 0)} bytes, lower bound {number(found.peak)}"
     if found.arena is None:
         title = f"RAM: at least {number(found.peak)} bytes for tensors"
-    table = _table(title, "while", "live bytes", "", right=("live bytes",))
+    table = grid(title, "while", "live bytes", "", right=("live bytes",))
     most = max((m.bytes for m in found.ram), default=1)
     for m in found.ram:
         _row(table, m.label, number(m.bytes), "█" * round(_BAR * m.bytes / max(most, 1)))
@@ -226,11 +239,13 @@ def _fitting(found: Overview) -> str:
 
 
 def boards(rows: Sequence[Board]) -> RenderableType:
-    table = _table("boards", "name", "also", "core", "flash", "RAM", "emulator")
+    columns = ("name", "also", "core", "flash", "RAM", "emulator")
+    table = grid("boards", *columns, right=("flash", "RAM"), whole=("name", "core"))
     for b in rows:
         flash, ram = ("", "") if b.host else (_kib(b.flash.size), _kib(b.ram.size))
         machine = b.emulator.machine if b.emulator else ""
-        _row(table, b.name, ", ".join(b.aliases), b.core.cpu, flash, ram, machine)
+        core = "" if b.host else b.core.cpu.removeprefix("cortex-").upper()
+        _row(table, b.name, ", ".join(b.aliases), core, flash, ram, machine)
     return table
 
 
@@ -251,7 +266,8 @@ def board_json(b: Board) -> dict[str, Any]:
 def ports(rows: Sequence[PortInfo]) -> RenderableType:
     if not rows:
         return Text("no serial ports")
-    table = _table("serial ports", "device", "what", "USB id", "serial number", "boards", "held by")
+    columns = ("device", "what", "USB id", "serial number", "boards", "held by")
+    table = grid("serial ports", *columns, whole=columns[:1])
     for p in rows:
         cells = (p.description, p.usb, p.serial_number, ", ".join(p.boards), ", ".join(p.holders))
         _row(table, p.device, *cells)
@@ -264,7 +280,7 @@ def account(ledger: Ledger, where: str, size: int, seconds: float) -> Renderable
     boot = ledger.boot
     who = "a reader of an INA" if ledger.readings else "nobody has said who it is"
     who = f"{boot.model} on {boot.board}, {boot.engine}" if boot else who
-    table = _table(f"{where}: {who}", "what", "figure", right=("figure",))
+    table = grid(f"{where}: {who}", "what", "figure", right=("figure",))
     rows: list[tuple[str, object]] = [("inferences received", number(ledger.received))]
     if ledger.asked:
         rows.append(("asked for", number(ledger.asked)))
@@ -296,7 +312,7 @@ def duration(seconds: float) -> str:
 
 
 def doctor(rows: Sequence[Finding]) -> RenderableType:
-    table = _table("tools", "tool", "for", "found")
+    table = grid("tools", "tool", "for", "found")
     for f in rows:
         found = f.found or ("MISSING: " if f.required else "not installed: ") + f.hint
         _row(table, f.name, f.need, found)
@@ -304,7 +320,7 @@ def doctor(rows: Sequence[Finding]) -> RenderableType:
 
 
 def key_values(title: str, values: Mapping[str, object]) -> RenderableType:
-    table = _table(title, "what", "value")
+    table = grid(title, "what", "value")
     for key, value in values.items():
         _row(table, key, value)
     return table
