@@ -51,6 +51,13 @@ def test_a_model_of_many_macs(models_folder: Path) -> None:
     assert sum(report.number(found.macs) in line for line in lines) == 1
 
 
+def test_a_title_that_is_longer_than_its_table_stays_on_one_line() -> None:
+    title = "a title of some length"
+    table = report.key_values(title, {"a": 1})
+    assert any(title in line for line in shown(table))
+    shown(report.key_values(title * 4, {"a": 1}))
+
+
 def run(**more: object) -> Run:
     steps = tuple(
         Step(i, f"depthwise_conv2d_{i}", "DEPTHWISE_CONV_2D", 1_234_567, 12_345_678.0)

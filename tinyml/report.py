@@ -38,6 +38,7 @@ def grid(title: str, *columns: str, right: Sequence[str] = (), whole: Sequence[s
         title_style="bold",
         collapse_padding=True,
         pad_edge=False,
+        min_width=len(printable(title)),  # where there is room, the title stays on one line
     )
     for column in columns:
         one_line = column in right or column in whole
