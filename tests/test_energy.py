@@ -277,7 +277,7 @@ class FakeBuilt:
     """What measure_energy needs of a build."""
 
     class image:
-        compiler, flags = "gcc", ("-O3",)
+        compiler, flags, sha256 = "gcc", ("-O3",), "0" * 64
 
     class model:
         hash, warnings = HASH, ()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyml import flow, wire
+from tinyml import cli, flow, wire
 from tinyml.board import load_board
 from tinyml.energy import EnergyResult
 from tinyml.errors import BoardError, InputError, TinymlError
@@ -21,6 +21,7 @@ from tinyml.meters._ina_lines import CHIPS as KNOWN
 from tinyml.meters._ina_lines import FAULTS, NUMBERS
 from tinyml.own_meter import Metered, measure_own, metered, period_and_length
 from tinyml.paths import FIRMWARE
+from tinyml.results import check_manifest
 
 from .emulators.i2c import Bus, Device, Slave
 from .emulators.ina import CHIPS, Steps, Stranger
@@ -129,6 +130,28 @@ def test_the_right_joules_by_the_boards_own_chip(
     assert "sampled" not in found.reasons and "own clock" in " ".join(found.warnings)
     log = (tmp_path / "serial.log").read_bytes()
     assert log.count(b"tm1 reading ") == 5 and b"tm1 fault" not in log
+
+
+def test_the_command_measures_a_board_that_reads_itself(
+    built: flow.Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`tinyml energy` from the model file to the joules; the board is the simulated one."""
+    file = tmp_path / "model.tflite"
+    file.write_bytes(built.model.bytes)
+    with Measured(built, 0.02, chip("228")) as board:
+        words = f"energy {file} -b {BOARD} --meter ina --set self=yes --set shunt={OHMS}"
+        more = f"-n 3 --seconds 0.3 --idle 0.2 --optimize size --port {board.port}"
+        places = ["-o", str(tmp_path / "build"), "--results", str(tmp_path / "results")]
+        cli.app([*words.split(), *more.split(), *places], standalone_mode=False)
+        assert board.machine.chip.complaints == []
+    said = capsys.readouterr()
+    assert "INA228" in said.out and "3 of 3, 15 inferences each" in said.out, said.out
+    assert "own clock" in " ".join(said.err.split())
+    (results,) = (tmp_path / "results").iterdir()
+    joules = json.loads((results / "energy.json").read_text())["derived"]["energy_per_inference_j"]
+    assert joules == pytest.approx(ACTIVE * VOLTS * 0.02, rel=0.05)
+    assert f"{joules * 1e3:.4g} mJ" in said.out
+    assert check_manifest(results) == []
 
 
 def test_an_accumulator_is_right_to_half_a_percent(built: flow.Built, tmp_path: Path) -> None:

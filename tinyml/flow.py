@@ -314,7 +314,7 @@ def bench(
         right = accuracy(built.model.graph, outputs, labelled[1])
         run = replace(run, accuracy=right, samples=len(labelled[1]))
     run.save(results / "run.json")
-    write_manifest(results, run, built.image.sha256)
+    write_manifest(results, run, built.image.sha256, run.probe)
     return run
 
 

@@ -17,6 +17,7 @@ from .errors import InputError
 from .flow import Built
 from .graph import Array
 from .meters import Meter, MeterError, Samples
+from .results import write_manifest
 from .session import Progress
 
 _FIRST_SECONDS = 10.0  # until a meter gives its first samples
@@ -116,8 +117,8 @@ def measure_energy(
     """Energy per inference over `count` windows of back-to-back inferences, `seconds` s each.
 
     The recording begins `settle` s before idle power is taken for `idle` s. Without `inputs`,
-    seeded random ones. `results` gets serial.log as received, and energy.json last. InputError for
-    an emulator, MeterError for the instrument.
+    seeded random ones. `results` gets serial.log as received, energy.json, and last
+    manifest.json. InputError for an emulator, MeterError for the instrument.
     """
     refuse_emulator(built.board, probe, port)
     check_supply(built.board, meter)
@@ -130,6 +131,7 @@ def measure_energy(
             raise no_board(device.probe)
         result = _windows(built, device, meter, count, seconds, settle, idle, inputs, progress)
     result.save(results / "energy.json")
+    write_manifest(results, result, built.image.sha256, device.probe)
     return result
 
 

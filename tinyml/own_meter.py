@@ -22,6 +22,7 @@ from .link import CommandRefused
 from .measure import drives_led, no_board, refuse_emulator
 from .meters import MeterError
 from .meters._ina_lines import CHIPS, NUMBERS, Chip, Fault, ina228_energy
+from .results import write_manifest
 from .session import Progress, Session
 
 _SLACK = 1.12  # a chip's conversions may take 10 % longer than its data sheet's typical times
@@ -123,8 +124,8 @@ def measure_own(
 ) -> EnergyResult:
     """Energy per inference over `count` windows of up to `seconds` s, by the board's own INA.
 
-    `ohms` is its shunt. `results` gets serial.log as received, and energy.json last. InputError for
-    an emulator, MeterError for the chip.
+    `ohms` is its shunt. `results` gets serial.log as received, energy.json, and last
+    manifest.json. InputError for an emulator, MeterError for the chip.
     """
     refuse_emulator(built.board, probe, port)
     results.mkdir(parents=True, exist_ok=True)
@@ -133,6 +134,7 @@ def measure_own(
             raise no_board(device.probe)
         result = _windows(built, device, ohms, count, seconds, idle, inputs, progress)
     result.save(results / "energy.json")
+    write_manifest(results, result, built.image.sha256, device.probe)
     return result
 
 

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from . import __version__
 from .errors import InputError
@@ -67,6 +67,21 @@ class LineUse:
     resent: int
     restarts: int
     lost: int
+
+
+class Result(Protocol):
+    """What every kind of measurement says of itself."""
+
+    @property
+    def board(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def model_hash(self) -> str: ...
+    @property
+    def validity(self) -> Validity: ...
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +168,7 @@ class Run:
 MANIFEST = "manifest.json"
 
 
-def write_manifest(folder: Path, run: Run, image_sha256: str) -> None:
+def write_manifest(folder: Path, run: Result, image_sha256: str, probe: str) -> None:
     """The last file of a result folder: what was run, and size and SHA-256 of every other file.
 
     A folder without it holds a run that did not come to its end.
@@ -169,7 +184,7 @@ def write_manifest(folder: Path, run: Run, image_sha256: str) -> None:
         "format": FORMAT,
         "tinyml": __version__,
         "board": run.board,
-        "probe": run.probe,
+        "probe": probe,
         "model": run.model,
         "model_hash": run.model_hash,
         "image_sha256": image_sha256,
