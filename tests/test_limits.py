@@ -216,3 +216,30 @@ def test_roots_shift_by_bits_modulo_32() -> None:
     values = np.array([0, 1 << 40], np.uint64)
     assert run(m, values, np.array(33, np.int32)) == run(m, values, np.array(1, np.int32))
     assert run(m, values, np.array(-31, np.int32)) == [0, 1 << 19]
+
+
+def test_what_signals_leave_unset_is_zero() -> None:
+    """Energies outside of their range, and frames before the first whole one."""
+    m = ModelFile()
+    x, y = m.input([8], dtype="int16"), m.output([4], dtype="uint32")
+    m.op("CUSTOM", [x], [y], custom="SignalEnergy", start_index=1, end_index=3)
+    assert run(m, np.arange(8, dtype=np.int16)) == [0, 4 + 9, 16 + 25, 0]
+    m = ModelFile()
+    x, frames = m.input([2], dtype="int16"), m.output([1, 4], dtype="int16")
+    valid = m.output([], dtype="bool")
+    values = {"frame_size": 4, "frame_step": 2, "prefill": False}
+    m.op("CUSTOM", [x], [frames, valid], custom="SignalFramer", **values)
+    turn = Executor(aot.plan(tflite.parse(m.finish())))
+    first, ready = turn([np.array([5, 6], np.int16)])
+    assert not ready and first.tolist() == [[0, 0, 0, 0]]
+    second, ready = turn([np.array([7, 8], np.int16)])
+    assert ready and second.tolist() == [[5, 6, 7, 8]]
+
+
+def test_a_resize_that_leads_past_the_last_pixel_ends_there() -> None:
+    """1024 * 3 / 89 is rounded up to 35: pixel 88 would lie 8 / 1024 behind the end."""
+    m = ModelFile()
+    x, y = m.input([1, 1, 3, 1], **A), m.output([1, 1, 89, 1], **A)
+    size = m.constant(np.array([1, 89], np.int32))
+    m.op("RESIZE_BILINEAR", [x, size], [y], "ResizeBilinearOptions")
+    assert run(m, np.array([-100, 20, 90], np.int8))[59:] == [90] * 30
