@@ -128,6 +128,7 @@ def test_statics_are_copied_from_where_they_lie_in_flash(
 
 
 @needs_gcc
+@pytest.mark.usefixtures("compiled_anew")
 def test_elf_is_the_same_from_any_folder(tmp_path: Path) -> None:
     board = load_board("stm32")
     one, two = (

@@ -102,6 +102,7 @@ def test_a_bench_measures_layers_memory_and_accuracy(tmp_path: Path) -> None:
     assert b"tm1 boot" in (tmp_path / "results" / "serial.log").read_bytes()[:20]
 
 
+@pytest.mark.usefixtures("compiled_anew")
 def test_a_build_leaves_a_complete_folder_and_the_same_bytes_twice(tmp_path: Path) -> None:
     model = network_model()
     first = flow.build(model, load_board("stm32"), tmp_path / "a", prefix="net")

@@ -4,14 +4,12 @@ runs where an emulator is near enough."""
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import shutil
 import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from tests.modelfile import ModelFile
 from tests.ops import _shared
 from tests.pick import Seeded
 from tests.test_emit import INT8_MODELS
-from tinyml import build, flow, tflite
+from tinyml import flow, tflite
 from tinyml.board import Board, Emulator, list_boards, load_board
 from tinyml.build import Image, Sources, add_app, compile_image
 from tinyml.engines import aot
@@ -170,31 +168,6 @@ def small_model() -> flow.Model:
     return flow.Model("small", blob, tflite.parse(blob))
 
 
-class Objects:
-    """Stands for the compiler's step: the same text with the same headers and flags, once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.compile = build._compile
-
-    def __call__(
-        self, sources: Sources, file: str, compiler: build._Compiler, flags: Sequence[str]
-    ) -> str:
-        """The model's C reads its own headers and include/, all else those beside it."""
-        digest = hashlib.sha256(repr((file, flags, sources.defines)).encode())
-        for path in sorted((sources.folder / file, *sources.folder.rglob("*.h"))):
-            mine = path.name == "model.h" or path.parent.name == "kernels"
-            if path.suffix == ".c" or path.parent.name == "include" or mine == (file == "model.c"):
-                digest.update(path.read_bytes())
-        kept, target = self.folder / digest.hexdigest(), sources.folder / f"obj/{file}.o"
-        if not kept.exists():
-            self.compile(sources, file, compiler, flags)
-            shutil.copy(target, kept)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(kept, target)
-        return f"obj/{file}.o"
-
-
 class Linker:
     """Firmware of models for boards; those with one core share the plans of a model."""
 
@@ -218,10 +191,8 @@ class Linker:
 
 
 @pytest.fixture(scope="module")
-def linker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linker]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "_compile", Objects(tmp_path_factory.mktemp("objects")))
-        yield Linker(tmp_path_factory.mktemp("firmware"))
+def linker(tmp_path_factory: pytest.TempPathFactory) -> Linker:
+    return Linker(tmp_path_factory.mktemp("firmware"))
 
 
 @pytest.fixture(scope="module")
