@@ -30,7 +30,7 @@ from .test_soc_images import small_model
 pytest.importorskip("unicorn")
 import unicorn
 
-from .wired import AtPort, Wired
+from .wired import AtPort, Wired, place
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
@@ -73,7 +73,7 @@ class Measured(AtPort):
             write(address, value)
             trigger = self.machine.board.trigger
             assert trigger is not None
-            high = bool(self.machine.pins.level(trigger))
+            high = bool(self.machine.pins.level(place(trigger)))
             if high != self._high:
                 self._high = high
                 self.load.change(self.machine.seconds, ACTIVE if high else IDLE)

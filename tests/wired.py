@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tinyml.board import Board, Pin
 from tinyml.build import Image
@@ -15,6 +15,22 @@ from .machine import Machine
 from .registers import CHIPS
 
 CYCCNT, SYST_CVR = 0xE0001004, 0xE000E018
+
+
+DIRECTIONS = {"DIRSET": True, "GPIO_OE_SET": True, "DIRCLR": False, "GPIO_OE_CLR": False}
+LEVELS = {"OUTSET": True, "GPIO_OUT_SET": True, "DR_SET": True}
+LEVELS |= {"OUTCLR": False, "GPIO_OUT_CLR": False, "DR_CLEAR": False}
+
+
+def ones(value: int) -> Iterator[int]:
+    """The bits that are set."""
+    while value:
+        yield (value & -value).bit_length() - 1
+        value &= value - 1
+
+
+def place(pin: Pin) -> tuple[int, int]:
+    return pin.port, pin.bit
 
 
 class Pins:
@@ -44,7 +60,6 @@ class Pins:
 
     def wrote(self, address: int, value: int) -> None:
         register, port = self.names[address]
-        bits = [b for b in range(32) if value >> b & 1]
         if register == "MODER":
             for bit in range(16):
                 self.output[port, bit] = value >> 2 * bit & 3 == 1
@@ -52,26 +67,22 @@ class Pins:
             for bit in range(32):
                 self.output[port, bit] = bool(value >> bit & 1)
         elif register == "BSRR":
-            for bit in bits:
+            for bit in ones(value):
                 self.high[port, bit % 16] = bit < 16
         elif register.startswith("PIN_CNF"):
             self.output[port, int("".join(c for c in register if c.isdigit()))] = bool(value & 1)
-        for bit in bits:
-            if register in ("DIRSET", "GPIO_OE_SET"):
-                self.output[port, bit] = True
-            elif register in ("DIRCLR", "GPIO_OE_CLR"):
-                self.output[port, bit] = False
-            elif register in ("OUTSET", "GPIO_OUT_SET", "DR_SET"):
-                self.high[port, bit] = True
-            elif register in ("OUTCLR", "GPIO_OUT_CLR", "DR_CLEAR"):
-                self.high[port, bit] = False
+        elif register in DIRECTIONS:
+            for bit in ones(value):
+                self.output[port, bit] = DIRECTIONS[register]
+        elif register in LEVELS:
+            for bit in ones(value):
+                self.high[port, bit] = LEVELS[register]
 
     def is_input(self, address: int) -> bool:
         return self.names[address][0] in ("IDR", "IN", "GPIO_IN", "PSR")
 
-    def level(self, pin: Pin) -> bool | None:
+    def level(self, place: tuple[int, int]) -> bool | None:
         """What the chip drives the pin to; None where it is an input."""
-        place = pin.port, pin.bit
         return self.high.get(place, False) if self.output.get(place) else None
 
 
@@ -92,6 +103,9 @@ class Wired(Machine):
     ) -> None:
         board = image.board
         assert board.oscillator is not None
+        assert board.i2c and board.i2c.scl and board.i2c.sda
+        self._scl, self._sda = place(board.i2c.scl), place(board.i2c.sda)
+        self._mark = place(board.trigger) if board.trigger else None
         chip = Chip(MODELS[board.soc](CHIPS[board.name], board.oscillator.hz))
         self.seconds = 0.0
         self.trigger, self._over = trigger, over
@@ -126,17 +140,13 @@ class Wired(Machine):
         return value
 
     def _inputs(self, port: int) -> int:
-        board = self.board
-        assert board.i2c and board.i2c.sda and board.i2c.scl
-        levels = dict(zip(("scl", "sda"), self.bus.look(), strict=True))
         word = 0
-        for name in ("scl", "sda"):
-            pin = getattr(board.i2c, name)
-            word |= levels[name] << pin.bit if pin.port == port else 0
-        if board.trigger and board.trigger.port == port:
-            driven = self.pins.level(board.trigger)
+        for (wired, bit), level in zip((self._scl, self._sda), self.bus.look(), strict=True):
+            word |= level << bit if wired == port else 0
+        if self._mark and self._mark[0] == port:
+            driven = self.pins.level(self._mark)
             high = self.trigger(self.seconds) if driven is None else driven
-            word |= int(high) << board.trigger.bit
+            word |= int(high) << self._mark[1]
         return word
 
     def write(self, address: int, value: int) -> None:
@@ -144,9 +154,7 @@ class Wired(Machine):
         super().write(address, value)
         if address in self.pins.names:
             self.pins.wrote(address, value)
-            i2c = self.board.i2c
-            assert i2c and i2c.sda and i2c.scl
-            scl, sda = self.pins.level(i2c.scl), self.pins.level(i2c.sda)
+            scl, sda = self.pins.level(self._scl), self.pins.level(self._sda)
             self.chip.check(not scl and not sda, "a line is driven high")
             self.bus.drive(scl is None, sda is None)
 
