@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import executor
 from tests.objects import Objects
 from tinyml import build
 
@@ -44,6 +45,7 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Objects]:
     with pytest.MonkeyPatch.context() as patch:
         shared = Objects(folder, build._run)
         patch.setattr(build, "_run", shared)
+        patch.setenv(executor.FOLDER, str(folder))
         yield shared
 
 

@@ -7,7 +7,9 @@ What the emitter prints is tested apart, in test_emit.py.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import functools
+import os
 import re
 import subprocess
 import tempfile
@@ -20,6 +22,8 @@ from tinyml.ops import _int4
 from tinyml.paths import FIRMWARE
 from tinyml.plan import Copy, Plan, Step, Stream, rows_needed
 
+FOLDER = "TINYML_TEST_OBJECTS"
+"""The variable that names the folder of what is compiled once per run."""
 GUARD = 64
 MOST_TURNS = 1000
 _FIELD = re.compile(r"(const )?(int32_t|int64_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
@@ -65,7 +69,6 @@ def _struct(kernel: str) -> type[ctypes.Structure]:
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    folder = Path(tempfile.mkdtemp(prefix="tinyml-kernels-"))
     lines = []
     for kernel in portable_kernels():
         signature = re.search(
@@ -76,17 +79,21 @@ def library() -> ctypes.CDLL:
         names = [p.split()[-1].lstrip("*") for p in parameters.split(",")]
         lines.append(f'#include "kernels/{kernel}.h"')
         lines.append(f"void call_{kernel}({parameters}) {{ {kernel}({', '.join(names)}); }}")
-    source = folder / "kernels.c"
-    source.write_text("\n".join(lines) + "\n")
-    subprocess.run(
-        [
-            *("cc", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
-            *("-fsanitize=undefined", "-fno-sanitize-recover=all"),
-            *("-I", FIRMWARE, "-I", FIRMWARE / "include", source, "-o", folder / "kernels.so"),
-        ],
-        check=True,
-    )
-    return ctypes.CDLL(str(folder / "kernels.so"))
+    folder = Path(os.environ.get(FOLDER) or tempfile.mkdtemp(prefix="tinyml-kernels-"))
+    source, target = folder / "kernels.c", folder / "kernels.so"
+    with (folder / "kernels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of this run may be at it
+        if not target.exists():
+            source.write_text("\n".join(lines) + "\n")
+            subprocess.run(
+                [
+                    *("cc", "-O2", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
+                    *("-fsanitize=undefined", "-fno-sanitize-recover=all"),
+                    *("-I", FIRMWARE, "-I", FIRMWARE / "include", source, "-o", target),
+                ],
+                check=True,
+            )
+    return ctypes.CDLL(str(target))
 
 
 class Executor:
