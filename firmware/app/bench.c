@@ -314,7 +314,9 @@ static TM_COLD void listen(void)
     for (;;) {
         int byte = tm_console_read();
         if (byte < 0) {
+#ifdef TM_CONSOLE_IRQ
             tm_console_wait();
+#endif
             continue;
         }
         if (byte != '\n') {

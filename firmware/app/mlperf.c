@@ -472,9 +472,11 @@ static COLD void listen(void)
     uint32_t count = 0;
     for (;;) {
         int byte = tm_console_read();
+#ifdef TM_CONSOLE_IRQ
         if (byte < 0) {
             tm_console_wait();
         }
+#endif
         if (byte < 0 || byte == '\r' || byte == '\n' || byte == '\0') {
             continue; /* nothing, or what a terminal adds */
         }

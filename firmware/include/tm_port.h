@@ -4,8 +4,6 @@
 
 #include <stdint.h>
 
-#include "board.h"
-
 /* soc/<family>.c. Every wait inside has a bound; a clock that does not start is reported. */
 struct tm_clock {
     uint32_t hz;         /* core clock now in use */
@@ -15,13 +13,7 @@ struct tm_clock tm_clock_init(void);
 void tm_console_init(uint32_t clock_hz);
 void tm_console_write(const char *bytes, uint32_t count); /* returns when all are handed over */
 int tm_console_read(void);                                /* next byte, or -1: none waiting */
-#ifdef TM_CONSOLE_IRQ
-void tm_console_wait(void); /* until a byte may be waiting: the core sleeps */
-#else
-static inline void tm_console_wait(void)
-{
-}
-#endif
+void tm_console_wait(void); /* with TM_CONSOLE_IRQ: sleeps until a byte may be waiting */
 void tm_trigger_init(void);
 void tm_trigger_set(int high);
 void tm_trigger_listen(void); /* in place of tm_trigger_init(): an input, for another's trigger */
