@@ -217,3 +217,12 @@ def test_a_depthwise_layer_without_bias_runs() -> None:
     runner.set_tensor(runner.get_input_details()[0]["index"], np.ones((1, 3, 3, 2), np.float32))
     runner.invoke()
     assert runner.get_tensor(runner.get_output_details()[0]["index"]).tolist() == [[[[18, 18]]]]
+
+
+def test_sum_is_that_of_the_optimised_kernels() -> None:
+    for blob, (values,) in models("SUM"):
+        runner = reference.interpreter(blob)
+        runner.set_tensor(runner.get_input_details()[0]["index"], values)
+        runner.invoke()
+        found = runner.get_tensor(runner.get_output_details()[0]["index"]).astype(int)
+        assert np.abs(found - Tflm(blob)([values])[0]).max() <= 1

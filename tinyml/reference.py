@@ -11,18 +11,23 @@ from . import tflite
 from .errors import ModelError
 from .graph import Array, Graph, Node
 
+# The reference kernels lack these, and their SUM of int8 is wrong.
+_OPTIMISED = ("CEIL", "ELU", "ROUND", "SUM")
+
 
 def interpreter(model: bytes, *, keep: bool = False) -> Any:
     """LiteRT without XNNPACK, ready to run; `keep` leaves all tensors to be read.
 
-    With its optimised kernels: the reference kernels lack ELU, CEIL and ROUND, and their SUM of
-    int8 is wrong. But the optimised depthwise layers crash where there is no bias.
+    With its reference kernels, which are the nearest to TFLite-Micro's, and need no care: the
+    optimised ones crash at a depthwise layer without a bias. Models with operators that only those
+    have run by them. ModelError where LiteRT does not take the model.
     """
     from ai_edge_litert import interpreter as litert_module
 
+    nodes = [node for node, _ in tflite.parse(model).walk()]
+    optimised = any(n.op in _OPTIMISED for n in nodes) and not any(map(_crashes, nodes))
     kinds = litert_module.OpResolverType
-    crashes = any(map(_is_depthwise_without_bias, tflite.parse(model).nodes))
-    kind = kinds.BUILTIN_REF if crashes else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    kind = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if optimised else kinds.BUILTIN_REF
     try:
         runner = litert_module.Interpreter(
             model_content=model,
@@ -35,7 +40,7 @@ def interpreter(model: bytes, *, keep: bool = False) -> Any:
     return runner
 
 
-def _is_depthwise_without_bias(node: Node) -> bool:
+def _crashes(node: Node) -> bool:
     return node.op == "DEPTHWISE_CONV_2D" and (*node.inputs, None)[2] is None
 
 
