@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.modelfile import SAME, VALID, ModelFile
-from tests.ops.depthwise_conv_2d import layer
+from tests.ops.depthwise_conv_2d import layer, line
 from tests.target import check_on_core
 from tests.test_streams import all_streamed
 from tinyml import tflite
@@ -17,6 +17,7 @@ from tinyml.engines import aot
 from tinyml.ops import OPS
 
 BOARD, KERNEL = "mps2_an386", "depthwise_conv2d_s8_3x3_blocks__dsp"
+LINE = "depthwise_conv2d_s8_line__dsp"
 
 
 @pytest.mark.qemu
@@ -40,6 +41,22 @@ def test_row_by_row_they_equal_tflm(stride: int, tmp_path: Path) -> None:
     assert all(KERNEL in kernels for kernels in used)
     texts = [(tmp_path / f"m{i}" / "model.c").read_text() for i in range(len(blobs))]
     assert all(" row by row: " in text for text in texts)
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("rows", [0, 1], ids=["down", "along"])
+def test_lines_of_pixels_equal_tflm(rows: int, tmp_path: Path) -> None:
+    """Of all numbers of taps, outputs left over, and row by row, where all but one are."""
+    blobs = [line(20 + taps % 4, taps, rows=rows, padding=VALID) for taps in (1, 2, 3, 5, 10, 13)]
+    blobs += [line(pixels, 4, rows=rows) for pixels in (8, 9, 11)]
+    blobs += [line(12, 7, rows=rows, activation=name) for name in ("RELU", "RELU6")]
+    used = check_on_core(BOARD, blobs, tmp_path)
+    assert [LINE in kernels for kernels in used] == [True] * len(blobs)
+    if not rows:
+        streamed = check_on_core(BOARD, blobs[3:8], tmp_path / "rows", changed=all_streamed)
+        assert all(LINE in kernels for kernels in streamed)
+        texts = [(tmp_path / "rows" / f"m{i}" / "model.c").read_text() for i in range(5)]
+        assert all(" row by row: " in text for text in texts)
 
 
 def refusal(blob: bytes) -> str | None:

@@ -132,6 +132,14 @@ static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int
     return r;
 }
 
+/* The same of a rectified layer. */
+static inline int32_t tm_requantize_rectified(int32_t x, int32_t m, int32_t add, int32_t n)
+{
+    int32_t r = tm_mul_high_add(x, m, add) >> n;
+    __asm__("ssat %0, #8, %0" : "+r"(r));
+    return r;
+}
+
 /* The multiplication of that in inner functions: of register `x` with r10, r11 added. */
 #define TM_SIGNED(x, spare)                                                                        \
     "add    " spare ", r11, " x ", asr #31\n\t"                                                    \

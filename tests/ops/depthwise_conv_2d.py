@@ -85,5 +85,30 @@ def layer(
 
 
 def seldom_drawn() -> list[bytes]:
-    """What kernels take only where scales, padding and activation fit."""
-    return [layer(5, 7), layer(8, 6, stride=2)]
+    """What kernels take only where shapes, scales, padding and activation fit."""
+    return [layer(5, 7), layer(8, 6, stride=2), line(17, 6), line(9, 3, rows=1)]
+
+
+def line(
+    pixels: int, taps: int, *, rows: int = 0, padding: int = SAME, activation: str = "NONE"
+) -> bytes:
+    """A sequence down as many rows, or along one: inputs of -128 and 127 alone, large weights."""
+    rng, channels = np.random.default_rng(pixels * taps), 8
+    m = ModelFile()
+
+    def size(count: int) -> tuple[int, int]:
+        return (1, count) if rows == 1 else (count, 1)
+
+    x = m.input((1, *size(pixels), channels), scale=1.0)
+    wide = m.tensor((1, *size(pixels), channels), scale=1.0 / 64, zero_point=-3)
+    m.op("QUANTIZE", [x], [wide], "QuantizeOptions")
+    data = np.where(rng.random((1, *size(taps), channels)) < 0.5, -128, 127).astype(np.int8)
+    data[..., 0], data[..., 1] = 127, -128
+    w = m.constant(data, scale=np.full(channels, 1.0), axis=3)
+    b = m.constant(rng.integers(-9_000, 9_000, channels).astype(np.int32), scale=1.0 / 64)
+    out = pixels if padding == SAME else pixels - taps + 1
+    y = m.output((1, *size(out), channels), scale=float(taps), zero_point=5)
+    options = {"padding": padding, "strideH": 1, "strideW": 1, "depthMultiplier": 1}
+    options["fusedActivationFunction"] = ACTIVATIONS[activation]
+    m.op("DEPTHWISE_CONV_2D", [wide, w, b], [y], "DepthwiseConv2DOptions", **options)
+    return m.finish()
