@@ -587,7 +587,7 @@ def test_a_data_set_survives_its_files(tmp_path):
         ("../a.bin,12,3", "no name of a file"),
         ("/etc/passwd,12,3", "no name of a file"),
         ("a.bin,12,3,2560,512", "takes 490"),
-        ("b.bin,12,3", "b.bin: cannot be read"),
+        ("b.bin,12,3", "b.bin does not exist"),
         ("a.bin,12,3", "has 489 bytes"),
         ("\x00,12,3", "no name"),
     ],

@@ -48,7 +48,7 @@ def kind(path: Path) -> Kind:
             f"{path} is a folder without saved_model.pb", hint="write one with model.export(folder)"
         )
     if not path.is_file():
-        raise unreadable(path, hint=MODEL_HINT, kinds=MODEL_KINDS)
+        raise unreadable(path, hint=MODEL_HINT, kinds=MODEL_KINDS, error=ModelError)
     with path.open("rb") as file:
         head = file.read(8)
     if path.suffix == ".keras" and head.startswith(b"PK"):
