@@ -46,7 +46,7 @@ from .cli import (
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .graph import Graph
+    from .graph import Array, Graph
 
 FirmwareOption = Annotated[
     str, typer.Option("--app", help="bench, example, mlperf, mlperf-energy or ina-reader.")
@@ -207,14 +207,17 @@ def run(
     chosen = _runtime(model, engine, tflm, arena, custom_op)
     arguments = (model, board, calibration, output, optimize, sanitize, unsafe, chosen)
 
+    arrays: dict[str, Array] = {}
+    labels: Array | None = None
+
     def check(graph: Graph) -> None:
-        device_inputs(graph, data.input_arrays(file, graph.input_names))
-        data.labels_of(file, graph.input_names)
+        nonlocal labels
+        arrays.update(data.input_arrays(file, graph.input_names))
+        device_inputs(graph, arrays)
+        labels = data.labels_of(file, graph.input_names)
 
     built = _build(*arguments, argmax=argmax, numbers=numbers, check=check)
     graph = built.model.graph
-    arrays = data.input_arrays(file, graph.input_names)
-    labels = data.labels_of(file, graph.input_names)
     with _progress("inferences") as progress:
         found = infer(built, arrays, probe=probe, port=port, progress=progress)
     data.save_arrays(results, found)
@@ -272,7 +275,7 @@ def bench(
     labelled = test or (project.test if project else None)
     if labelled is not None:
         data.load_arrays(labelled)
-    files.check_writable(results / "any")
+    files.check_results(results)
 
     def check(graph: Graph) -> None:
         if labelled is not None:

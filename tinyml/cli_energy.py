@@ -98,7 +98,7 @@ def energy(
     refuse_emulator(target, probe, port)
     own = instrument if isinstance(instrument, Ina) and instrument.own else None
     app = "bench-ina" if own else "bench"
-    files.check_writable(results / "any")
+    files.check_results(results)
     built = _build(model, board, calibration, output, optimize, False, unsafe, app=app)
     folder = files.results_folder(results, built.folder.name)
     if instrument is None:

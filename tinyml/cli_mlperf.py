@@ -84,7 +84,7 @@ def mlperf(
     Without MODEL, of whatever is at --port; with one, it is built for --board and run.
     """
     from . import mlperf_data, mlperf_report
-    from .files import check_writable
+    from .files import check_results
     from .link import Log
 
     if mode not in MODES:
@@ -102,7 +102,7 @@ def mlperf(
         raise InputError("no model, no port", hint="give MODEL --board BOARD, or --port PORT")
     if dataset is not None:
         mlperf_data.check_folder(dataset)
-    check_writable(results / "any")
+    check_results(results)
     built = None
     if model is not None:
         runtime = _runtime(model, engine, tflm, arena, custom_op)

@@ -151,6 +151,11 @@ def new_folder(base: Path, name: str) -> Path:
     raise TinymlError(f"{base / name} and {_TRIES} others exist", hint="remove old results")
 
 
+def check_results(base: Path) -> None:
+    """As check_writable(), for results_folder()."""
+    check_writable(base / "any")
+
+
 def results_folder(base: Path, name: str) -> Path:
     """A new folder in `base` named after a build and the time, for one run alone."""
     return new_folder(base, f"{name}-{datetime.now():%Y%m%d-%H%M%S}")

@@ -47,6 +47,17 @@ static inline int32_t tm_odd_bytes(int32_t add, int32_t bytes)
     return r;
 }
 
+/* The four bytes at `from` as int16, each `apart` values behind the one before. */
+TM_KERNEL void tm_spread_planes(int16_t *to, int32_t apart, const int8_t *from)
+{
+    const int32_t bytes = tm_load4(from);
+    const int32_t even = tm_even_bytes(0, bytes), odd = tm_odd_bytes(0, bytes);
+    to[0] = (int16_t)even;
+    to[apart] = (int16_t)odd;
+    to[2 * apart] = (int16_t)(even >> 16);
+    to[3 * apart] = (int16_t)(odd >> 16);
+}
+
 /* Adds `taps` times four bytes, `step` apart, to the halves of `even` and `odd`. Up to 256 taps fit. */
 TM_KERNEL void tm_sum_fours(int32_t *even, int32_t *odd, const int8_t *at, int32_t step,
                             int32_t taps)
@@ -121,23 +132,21 @@ static inline int32_t tm_mul_high_add(int32_t x, int32_t m, int32_t add)
     return r;
 }
 
-/* tm_rescale(x / 2, m, -n) + zero_point, saturated to int8, for n >= 1 and |x| < 2^31: SMMLAR of
- * twice the sum rounds as the doubling high multiplication does, and a sum below zero adds one less
- * (x >> 31) before the shift, which sends halves away from zero. Where nothing below the zero point
- * is kept (`rectified`), that one makes no difference and is left out. */
-static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int32_t n)
-{
-    int32_t r = tm_mul_high_add(x, m, add + (x >> 31)) >> n;
-    __asm__("ssat %0, #8, %0" : "+r"(r));
-    return r;
-}
-
-/* The same of a rectified layer. */
+/* tm_rescale(x / 2, m, -n) + zero_point, saturated to int8, of a layer that keeps nothing below the
+ * zero point (`rectified`), for n >= 1 and |x| < 2^31: SMMLAR of twice the sum rounds as the doubling
+ * high multiplication does. */
 static inline int32_t tm_requantize_rectified(int32_t x, int32_t m, int32_t add, int32_t n)
 {
     int32_t r = tm_mul_high_add(x, m, add) >> n;
     __asm__("ssat %0, #8, %0" : "+r"(r));
     return r;
+}
+
+/* The same of any layer: a sum below zero adds one less (x >> 31) before the shift, which sends
+ * halves away from zero. */
+static inline int32_t tm_requantize_twice(int32_t x, int32_t m, int32_t add, int32_t n)
+{
+    return tm_requantize_rectified(x, m, add + (x >> 31), n);
 }
 
 /* The multiplication of that in inner functions: of register `x` with r10, r11 added. */

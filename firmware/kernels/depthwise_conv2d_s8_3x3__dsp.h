@@ -33,14 +33,8 @@ TM_KERNEL void depthwise_conv2d_s8_3x3__dsp_gather(const struct depthwise_conv2d
     for (int32_t y = skip; y < end; y++, plane += p->plane_w) {
         const int8_t *from = (const int8_t *)tm_in_row(in, first + y) + c;
         int16_t *to = plane;
-        for (const int16_t *stop = to + p->in_w; to < stop; to++, from += p->in_c) {
-            const int32_t bytes = tm_load4(from);
-            const int32_t even = tm_even_bytes(0, bytes), odd = tm_odd_bytes(0, bytes);
-            to[0] = (int16_t)even;
-            to[size] = (int16_t)odd;
-            to[2 * size] = (int16_t)(even >> 16);
-            to[3 * size] = (int16_t)(odd >> 16);
-        }
+        for (const int16_t *stop = to + p->in_w; to < stop; to++, from += p->in_c)
+            tm_spread_planes(to, size, from);
     }
 }
 

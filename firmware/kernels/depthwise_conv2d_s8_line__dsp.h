@@ -32,13 +32,7 @@ TM_KERNEL void depthwise_conv2d_s8_line__dsp_gather(const struct depthwise_conv2
     const int8_t *only = (const int8_t *)in.base + c;
     for (int32_t i = tm_max(first, 0); i < tm_min(first + count, p->in_n); i++) {
         const int8_t *from = p->down ? (const int8_t *)tm_in_row(in, i) + c : only + i * p->in_c;
-        const int32_t bytes = tm_load4(from);
-        const int32_t even = tm_even_bytes(0, bytes), odd = tm_odd_bytes(0, bytes);
-        int16_t *to = line + i - first;
-        to[0] = (int16_t)even;
-        to[p->line] = (int16_t)odd;
-        to[2 * p->line] = (int16_t)(even >> 16);
-        to[3 * p->line] = (int16_t)(odd >> 16);
+        tm_spread_planes(line + i - first, p->line, from);
     }
 }
 

@@ -26,20 +26,15 @@ TM_KERNEL void fully_connected_s8__thumb(const struct fully_connected_s8__thumb 
     (void)y0, (void)y1;
     const int8_t *from = in.base;
     int8_t *to = out.base;
+    void (*const rows)(const int32_t *, const int32_t *, const int32_t *, int8_t *, int32_t,
+                       int32_t, int32_t, int32_t) =
+        p->group == 2 ? tm_rows_2 : p->group == 4 ? tm_rows_4 : tm_rows_8;
     for (int32_t n = 0; n < p->batches; n++, from += p->in_n, to += p->out_n) {
-        if (p->group == 2) {
+        if (p->group == 2)
             tm_pair_taps(scratch, from, p->in_n);
-            tm_rows_2(scratch, p->weights, p->channels, to, p->bytes, p->rows, p->act_min,
-                      p->act_max);
-            continue;
-        }
-        tm_rows_words(scratch, from, p->in_n, p->width, p->group);
-        if (p->group == 4)
-            tm_rows_4(scratch, p->weights, p->channels, to, p->bytes, p->rows, p->act_min,
-                      p->act_max);
         else
-            tm_rows_8(scratch, p->weights, p->channels, to, p->bytes, p->rows, p->act_min,
-                      p->act_max);
+            tm_rows_words(scratch, from, p->in_n, p->width, p->group);
+        rows(scratch, p->weights, p->channels, to, p->bytes, p->rows, p->act_min, p->act_max);
     }
 }
 

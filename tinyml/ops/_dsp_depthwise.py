@@ -20,10 +20,6 @@ DEPTHWISE = (
 ).split()
 
 
-def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
-    return _depthwise_sums(scalar, weights)
-
-
 def planes_refusal(scalar: Call, weights: Tensor) -> str | None:
     """Why a layer is not one of 3x3 whose channels are worth gathering as planes."""
     p = scalar.params
@@ -37,7 +33,7 @@ def planes_refusal(scalar: Call, weights: Tensor) -> str | None:
 
 
 def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
-    return planes_refusal(scalar, weights) or _depthwise_sums(scalar, weights)
+    return planes_refusal(scalar, weights) or depthwise_fits(scalar, weights)
 
 
 def depthwise_blocks_fits(scalar: Call, weights: Tensor) -> str | None:
@@ -73,7 +69,7 @@ def _raise_refusal(scalar: Call, weights: Tensor) -> str | None:
     return None
 
 
-def _depthwise_sums(scalar: Call, weights: Tensor) -> str | None:
+def depthwise_fits(scalar: Call, weights: Tensor) -> str | None:
     w = by_channel(weights)
     return _rescaling.scale_refusal(scalar, w) or _rescaling.bias_refusal(scalar, w)
 
@@ -84,7 +80,7 @@ def by_channel(weights: Tensor) -> Array:
     return weights.data.reshape(-1, weights.shape[3]).T
 
 
-def _depthwise_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
+def doubled_constants(scalar: Call, weights: Tensor, bias: Array) -> Array:
     """[channel][4] int32: twice the bias, multiplier, addend, shift."""
     table = _rescaling.channel_constants(scalar, by_channel(weights), bias)
     table[:, 0] *= 2
@@ -119,7 +115,7 @@ def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
         },
         constants={
             "weights": taps_of_rows(2 * by_channel(weights).astype(np.int64)),
-            "channels": _depthwise_constants(
+            "channels": doubled_constants(
                 scalar, weights, _rescaling.folded_bias(scalar, by_channel(weights))
             ),
         },
@@ -166,7 +162,7 @@ def depthwise_call(scalar: Call, weights: Tensor) -> Call:
     taps = 2 * by_channel(weights).T.astype(np.int64)  # (taps, channels)
     short = -taps.shape[1] % 4
     taps = np.pad(taps, ((0, 0), (0, short)))
-    table = _depthwise_constants(scalar, weights, scalar.constants["bias"].astype(np.int64))
+    table = doubled_constants(scalar, weights, scalar.constants["bias"].astype(np.int64))
     fours = taps.reshape(len(taps), -1, 4)
     p = scalar.params
     zero = np.int64(-int(p["in_zero"]))

@@ -9,7 +9,7 @@ import numpy as np
 from ..graph import Tensor
 from . import Call, Kernel, _order, _rescaling
 from ._dsp import ISA, halves, rectified
-from ._dsp_depthwise import by_channel
+from ._dsp_depthwise import by_channel, depthwise_fits, doubled_constants
 from ._variant import Lower, variant
 
 _NAME = "depthwise_conv2d_s8_line__dsp"
@@ -40,8 +40,7 @@ def _fits(scalar: Call, weights: Tensor) -> str | None:
         return "strides or dilation"
     if (scalar.rows if down else p["out_w"]) < _FEW:
         return f"under {_FEW} pixels"
-    w = by_channel(weights)
-    return _rescaling.scale_refusal(scalar, w) or _rescaling.bias_refusal(scalar, w)
+    return depthwise_fits(scalar, weights)
 
 
 def _call(scalar: Call, weights: Tensor) -> Call:
@@ -50,8 +49,6 @@ def _call(scalar: Call, weights: Tensor) -> Call:
     words = w.shape[1] // 2 + 1
     taps = np.pad(2 * w.astype(np.int64), ((0, 0), (1, 2 * words - w.shape[1])))
     lower, upper = halves(taps[:, 1::2], taps[:, 2::2]), halves(taps[:, :-1:2], taps[:, 1::2])
-    table = _rescaling.channel_constants(scalar, w, _rescaling.folded_bias(scalar, w))
-    table[:, 0] *= 2
     out_n = scalar.rows if down else int(p["out_w"])
     line = -(-out_n // 4) * 4 + 2 * words
     return replace(
@@ -69,7 +66,7 @@ def _call(scalar: Call, weights: Tensor) -> Call:
         },
         constants={
             "weights": np.stack([lower, upper], axis=2),
-            "channels": table.astype(np.int32),
+            "channels": doubled_constants(scalar, weights, _rescaling.folded_bias(scalar, w)),
         },
         scratch=4 * line * 2,
         in_place=_order.channel_by_channel(scalar),
