@@ -231,16 +231,9 @@ def _run(command: list[str], folder: Path, steps: int, progress: Progress | None
     """Run QEMU in `folder` until the plugin ends it."""
     with (folder / "errors.txt").open("w+b") as errors, Lifeline() as line:
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
+            process = line.start(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors)
         except OSError as error:
             raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
-        line.tie(process)
         try:
             assert process.stdout is not None
             ended = _follow(process.stdout, steps, progress)

@@ -27,17 +27,13 @@ class ConsoleProcess:
         self._port: Port | None = None
         self._lifeline = Lifeline()
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
+            self._process = self._lifeline.start(
+                command, stdout=self._output, stderr=subprocess.STDOUT
             )
         except OSError as error:
             self._output.close()
             self._lifeline.cut()
             raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
-        self._lifeline.tie(self._process)
         try:
             self._number = self._wait_for(address)
         except BaseException:
