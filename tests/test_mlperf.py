@@ -36,6 +36,7 @@ from tinyml.errors import BoardError, InputError, RunError, TinymlError
 from tinyml.link import Log
 from tinyml.paths import FIRMWARE
 from tinyml.probes import Counting, open_probe
+from tinyml.results import check_manifest
 
 DEVICE = Path(__file__).parent / "firmware" / "mlperf_device.c"
 MODELS = {
@@ -950,7 +951,11 @@ def test_the_command_builds_runs_and_leaves_a_results_folder(
     assert "DEGRADED (partial)" in done.stdout
     (folder,) = (tmp_path / "results").iterdir()
     names = {"log.txt", "log.txt.times", "results.txt", "results.json"}
-    assert {p.name for p in folder.iterdir()} == names
+    assert {p.name for p in folder.iterdir()} == names | {"manifest.json"}
+    assert check_manifest(folder) == []  # all were whole before it was written
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == names and manifest["validity"] == "degraded"
+    assert manifest["model_hash"] == flow.load_model(path).hash and manifest["probe"] == "qemu"
     pattern = r".* Top[- ]1%?\s?[:=] ([\d\.]+).*"  # of the benchmark's submission checker
     text = (folder / "results.txt").read_text()
     right = [float(m[1]) for line in text.splitlines() if (m := re.match(pattern, line))]
@@ -970,6 +975,11 @@ def test_the_command_measures_whatever_is_at_a_port(models_folder, tmp_path, mon
     values = json.loads(done.stdout)
     assert values["model"] == "ad01" and values["median_throughput"] > 0
     assert values["validity"] == "degraded" and list(values["reasons"]) == ["short"]
+    (folder,) = (tmp_path / "results").iterdir()
+    assert check_manifest(folder) == []
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["board"] == "host" and manifest["image_sha256"] is None
+    assert manifest["model_hash"] == model.hash and manifest["validity"] == "degraded"
 
 
 def test_another_model_on_the_device_is_told(models_folder, tmp_path):

@@ -201,7 +201,7 @@ def test_faults_of_the_meter_are_one_sentence(builds, tmp_path, monkeypatch):
             assert isinstance(done.exception, MeterError), done.output
             assert "PPK2 was unplugged" in done.exception.message
     folders = [folder for folder in (tmp_path / "results").iterdir()]
-    assert len([f for f in folders if (f / "results.json").exists()]) == 1  # of the lossy one
+    assert len([f for f in folders if (f / "manifest.json").exists()]) == 1  # of the lossy one
 
 
 def at_port(bench, seconds=2.0):

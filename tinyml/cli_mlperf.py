@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +83,7 @@ def mlperf(
     Without MODEL, of whatever is at --port; with one, it is built for --board and run.
     """
     from . import mlperf_data, mlperf_report
-    from .files import check_results
+    from .files import check_results, results_folder
     from .link import Log
 
     if mode not in MODES:
@@ -108,7 +107,7 @@ def mlperf(
         runtime = _runtime(model, engine, tflm, arena, custom_op)
         app = "mlperf-energy" if mode == "energy" else "mlperf"
         built = _build(model, board, None, output, optimize, False, False, runtime, app=app)
-    folder = results / f"mlperf-{mode}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder = results_folder(results, f"mlperf-{mode}")
     with ExitStack() as stack:
         power = None
         if mode == "energy":
@@ -119,7 +118,15 @@ def mlperf(
         )
         found = _measure(connected, mode, power, dataset, limit, count, warmups, windows, seconds)
     emulated = connected.counting is not None and connected.counting.emulated
-    mlperf_report.save(folder, connected.identity, found, mode, emulated)
+    mlperf_report.save(
+        folder,
+        connected.identity,
+        found,
+        mode,
+        emulated,
+        image_sha256=None if built is None else built.image.sha256,
+        probe=connected.probe,
+    )
     if as_json:
         print(mlperf_report.results_json(connected.identity, found, mode, emulated), end="")
     else:
@@ -135,6 +142,7 @@ class _Connected:
     client: Client
     identity: Identity
     counting: Counting | None  # of a probe; None for a port, where a board is taken to be
+    probe: str
 
 
 @contextmanager
@@ -179,7 +187,7 @@ def _device(
         with open_port(port or "", baud or usual) as line:
             client, identity = (mlperf_interface.connect if interface else connect)(line, log)
             _expect(identity, built)
-            yield _Connected(client, identity, None)
+            yield _Connected(client, identity, None, "port")
         return
     # Counting instructions is slow, and the answers are the same without.
     options = {"icount": "off"} if name == "qemu" and mode == "accuracy" else {}
@@ -194,7 +202,7 @@ def _device(
         _expect(identity, built)
         hz = identity.more.get("clock_hz", "")
         counting = opened.counting(int(hz) if hz.isdecimal() and int(hz) else 1)
-        yield _Connected(client, identity, counting)
+        yield _Connected(client, identity, counting, name)
 
 
 def _expect(identity: Identity, built: Built | None) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .files import write_atomically
 from .mlperf import Identity
 from .mlperf_energy import Energy
 from .mlperf_run import Accuracy, Performance
-from .results import Validity
+from .results import Validity, write_manifest
 
 REASONS: Mapping[str, tuple[Validity, str]] = {
     "emulated": ("degraded", "an emulator or this computer: its counts are no time of a board"),
@@ -58,9 +59,38 @@ def results_json(identity: Identity, measured: Measured, mode: str, emulated: bo
     return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the manifest says; of firmware that is not tinyml's, what it says of itself."""
+
+    board: str
+    model: str
+    model_hash: str
+    validity: Validity
+    reasons: tuple[str, ...]
+
+
 def save(
-    folder: Path, identity: Identity, measured: Measured, mode: str, emulated: bool = False
+    folder: Path,
+    identity: Identity,
+    measured: Measured,
+    mode: str,
+    emulated: bool = False,
+    *,
+    image_sha256: str | None,
+    probe: str,
 ) -> None:
-    """results.txt, and results.json last: a folder without it is no result."""
+    """results.txt, results.json, and last manifest.json: a folder without it is no result.
+
+    `image_sha256` is None where what runs on the device was not built here.
+    """
     write_atomically(folder / "results.txt", results_text(identity, measured, emulated))
     write_atomically(folder / "results.json", results_json(identity, measured, mode, emulated))
+    told = _Told(
+        identity.more.get("board", identity.name),
+        identity.task.name,
+        identity.more.get("hash", ""),
+        validity(measured.reasons),
+        tuple(measured.reasons),
+    )
+    write_manifest(folder, told, image_sha256, probe)

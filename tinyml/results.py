@@ -168,7 +168,7 @@ class Run:
 MANIFEST = "manifest.json"
 
 
-def write_manifest(folder: Path, run: Result, image_sha256: str, probe: str) -> None:
+def write_manifest(folder: Path, run: Result, image_sha256: str | None, probe: str) -> None:
     """The last file of a result folder: what was run, and size and SHA-256 of every other file.
 
     A folder without it holds a run that did not come to its end.
