@@ -4,6 +4,8 @@ a model behind the two wires of an I2C bus, the host's driver at the other end."
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -12,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyml import flash, ina_reader, measure, monitor
+from tinyml import cli, flash, flow, ina_reader, measure, monitor
 from tinyml.board import Board, I2c, load_board
 from tinyml.build import Image, Sources, add_app, compile_image
 from tinyml.energy import cut
 from tinyml.errors import BoardError, InputError, RunError
 from tinyml.link import Log
-from tinyml.measure import measure_energy
 from tinyml.meters import MeterError, Samples, ina, open_meter
 from tinyml.meters._ina_lines import CHIPS as KNOWN
 from tinyml.meters._ina_lines import (
@@ -29,6 +30,7 @@ from tinyml.meters._ina_lines import (
     parse,
     parse_other,
 )
+from tinyml.results import check_manifest
 
 from .emulators.i2c import Bus, Device, Slave
 from .emulators.ina import CHIPS, Ina, Steps, Stranger
@@ -39,15 +41,15 @@ pytest.importorskip("unicorn")
 from .chips import MODELS
 from .registers import CHIPS as DESCRIBED
 from .test_build import emulate
-from .test_energy import ACTIVE, ONCE, Board0, FakeBuilt
-from .wired import AtPort, Wired
+from .test_soc_images import small_model
+from .wired import AtPort, Measured, Wired
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
 )
 
 BOARDS = [b for b in map(load_board, DESCRIBED) if b.soc in MODELS]
-OHMS, VOLTS, RATE, IDLE = 0.1, 3.3, 200, 5e-3
+OHMS, VOLTS, RATE, IDLE, ACTIVE = 0.1, 3.3, 200, 5e-3, 60e-3
 Images = Callable[[Board], Image]
 
 
@@ -175,51 +177,115 @@ def test_the_right_joules_through_wires_and_firmware(chip: str, images: Images) 
     assert about["reader_board"] == "nucleo_l476rg" and 0.8 < about["sampled_share"] <= 1
 
 
-class Live(Simulated):
-    """The same, whose waveform a measured board makes as it goes."""
+class Beside(AtPort):
+    """A reader's board beside a measured one. Their clocks run apart between windows; in a window
+    the reader's waits for the other, so that its pin and its current change when they should."""
 
-    def __init__(self, image: Image, chip: str, idle: float) -> None:
-        super().__init__(image, chip, steps(RATE, (0.01, idle, False)))
-        self.load = constant(idle)
-        self.idle, self.high = idle, False
-        (slave,) = self.machine.bus.slaves
-        assert isinstance(slave.device, Ina)
-        slave.device.load = self.load
-        self.machine.trigger = lambda seconds: self.high
-
-    def window(self, seconds: float, amperes: float) -> None:
-        start = self.machine.seconds
-        self.load.change(start, amperes)
-        self.high = True
-        while self.machine.seconds < start + seconds:
-            time.sleep(1e-4)
-        self.load.change(start + seconds, self.idle)
-        self.high = False
-
-
-def test_a_whole_measurement_with_a_reader(
-    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(measure, "_GAP_SECONDS", 1.5)  # a simulated reader is slower than a real
-    with Live(images(load_board("nucleo_l476rg")), "226", IDLE) as reader:
-        board = Board0(reader)
-        meter = open_meter("ina", {"port": reader.port, "shunt": str(OHMS)})
-        found = measure_energy(
-            FakeBuilt(load_board("mps2_an386")),  # type: ignore[arg-type]
-            tmp_path,
-            meter=meter,
-            port=board.port,
-            count=3,
-            seconds=1.0,
-            settle=0.01,
-            idle=4.0,
+    def __init__(self, image: Image) -> None:
+        super().__init__()
+        self.load = constant(IDLE)
+        self.edges: list[float] = []  # the pin is high from the first to the second, and so on
+        self.limit, self.asked = math.inf, 0.0
+        self.machine = Wired(
+            image,
+            lambda m: Bus(Slave(CHIPS["226"](lambda: m.seconds, self.load, OHMS, VOLTS))),
+            lambda seconds: sum(edge <= seconds for edge in self.edges) % 2 == 1,
+            lambda output: self._ending.is_set(),
         )
-    assert found.reasons == ("short",) and len(found.windows) == 3
-    assert found.per_inference_j == pytest.approx(ACTIVE * VOLTS * ONCE, rel=0.01)
+        read = self.machine.read
+
+        def slowly(address: int) -> int:
+            self.until(lambda: self.machine.seconds < self.limit)
+            return read(address)
+
+        self.machine.read = slowly  # type: ignore[method-assign]
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        while not holds() and not self._ending.is_set():
+            time.sleep(1e-3)
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        self.asked = self.machine.seconds
+
+    def begin(self) -> None:
+        """A window, after a rest; the reader stands at its beginning."""
+        self.until(lambda: self.machine.seconds > max(self.asked + 0.15, *self.edges[-1:], 0.0))
+        self.limit = self.machine.seconds
+        self.edge(self.limit + 1e-3, ACTIVE)
+
+    def edge(self, seconds: float, amperes: float) -> None:
+        self.load.change(seconds, amperes)
+        self.edges.append(seconds)
+
+    def end(self) -> None:
+        """The window's end, and all that the reader says until some time after it has gone out."""
+        self.edge(self.limit + 1e-3, IDLE)
+        self.limit = math.inf
+        self.until(lambda: self.machine.seconds > self.edges[-1] + 0.03)
+        made = self.sent + len(self._out) + len(self.machine.chip.output)
+        self.until(lambda: self.sent >= made)
+
+
+class Seen(Measured):
+    """A board with the bench firmware whose windows and current a reader beside it sees."""
+
+    def __init__(self, image: Image, once: float, reader: Beside) -> None:
+        super().__init__(image, once, lambda machine: Bus())
+        self.reader, self.open = reader, False
+
+    def infers(self) -> None:
+        if self.high and not self.open:
+            self.open = True
+            self.reader.begin()
+            self.start, self.zero = self.machine.seconds, self.reader.limit
+        elif self.open:
+            self.reader.limit = self.zero + self.machine.seconds - self.start
+
+    def changed(self) -> None:
+        if self.open:
+            self.reader.limit = self.zero + self.machine.seconds - self.start
+            self.open = False
+            self.reader.end()
+
+
+def test_the_command_measures_with_a_reader_on_a_second_board(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tinyml build` of the reader, `tinyml energy` of the model; what the reader has sent while
+    the measured board started, one inference with its pin high, is no window."""
+    monkeypatch.setattr(ina, "_SILENCE_SECONDS", 30.0)  # the computer may have other work
+    monkeypatch.setattr(measure, "_GAP_SECONDS", 0.3)
+    board, model = load_board("nucleo_l476rg"), small_model()
+    file = tmp_path / "model.tflite"
+    file.write_bytes(model.bytes)
+    places = ["-o", str(tmp_path / "build"), "--results", str(tmp_path / "results")]
+    words = ["build", "--app", "ina-reader", "-b", board.name, "-o", str(tmp_path / "reader")]
+    cli.app(words, standalone_mode=False)
+    firmware = flash.load_firmware(tmp_path / "reader")
+    image = flow.build(
+        model, board, tmp_path / "bench", prefix="model", app="bench", optimize="size"
+    ).image
+    with (
+        Beside(dataclasses.replace(image, elf=firmware.elf)) as reader,
+        Seen(image, 0.02, reader) as measured,
+    ):
+        words = f"energy {file} -b {board.name} --meter ina --set shunt={OHMS}".split()
+        words += ["--set", f"port={reader.port}", "--port", measured.port, "--optimize", "size"]
+        words += "-n 3 --seconds 0.2 --settle 0.01 --idle 0.1".split()
+        cli.app([*words, *places], standalone_mode=False)
+        assert reader.machine.chip.complaints == measured.machine.chip.complaints == []
+    said = capsys.readouterr()
+    assert "3 of 3, 10 inferences each" in said.out and "degraded" in said.out, said.out
+    (results,) = (tmp_path / "results").iterdir()
+    found = json.loads((results / "energy.json").read_text())
+    assert found["reasons"] == ["short", "led"] and check_manifest(results) == []
+    assert found["meter"]["reader_board"] == board.name
+    derived = found["derived"]
+    assert derived["energy_per_inference_j"] == pytest.approx(ACTIVE * VOLTS * 0.02, rel=0.03)
     # The last sample before the first window may hold a part of it.
-    most = IDLE * VOLTS + ACTIVE * VOLTS / RATE / found.idle_s
-    assert found.idle_w is not None and IDLE * VOLTS * 0.99 < found.idle_w < most
-    assert found.meter["reader_board"] == "nucleo_l476rg"
+    most = IDLE * VOLTS + ACTIVE * VOLTS / RATE / found["idle_s"]
+    assert IDLE * VOLTS * 0.99 < found["idle_w"] < most
 
 
 def fault(lines: list[bytes]) -> Fault:

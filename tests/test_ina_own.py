@@ -28,9 +28,7 @@ from .emulators.ina import CHIPS, Steps, Stranger
 from .test_soc_images import small_model
 
 pytest.importorskip("unicorn")
-import unicorn
-
-from .wired import AtPort, Wired, place
+from .wired import Measured, Wired
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
@@ -48,45 +46,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> flow.Built:
     return flow.build(model, board, folder, prefix="model", app="bench-ina", optimize="size")
 
 
-class Measured(AtPort):
-    """A board whose inferences take `once` s, at 1.5 and then half of the active current; it runs
-    from when the host is there."""
+class Own(Measured):
+    """A board whose inferences take half again of the active current at first, then half of it; it
+    runs from when the host is there."""
 
     def __init__(
         self, built: flow.Built, once: float, devices: Callable[[Wired, Steps], list[Device]]
     ) -> None:
-        super().__init__()
-        self.load, self.once = Steps(), once
+        self.load = Steps()
         self.load.change(0.0, IDLE)
-        self.machine = Wired(
-            built.image,
-            lambda m: Bus(*map(Slave, devices(m, self.load))),
-            over=lambda output: self._ending.is_set(),
-        )
-        start = self.machine.symbols["model_run"] & ~1
-        self.machine.cpu.hook_add(unicorn.UC_HOOK_CODE, self._infers, begin=start, end=start + 1)
-        self.inferences = 0
-        self._high = False
-        write = self.machine.write
+        super().__init__(built.image, once, lambda m: Bus(*map(Slave, devices(m, self.load))))
 
-        def watched(address: int, value: int) -> None:
-            write(address, value)
-            trigger = self.machine.board.trigger
-            assert trigger is not None
-            high = bool(self.machine.pins.level(place(trigger)))
-            if high != self._high:
-                self._high = high
-                self.load.change(self.machine.seconds, ACTIVE if high else IDLE)
+    def changed(self) -> None:
+        self.load.change(self.machine.seconds, ACTIVE if self.high else IDLE)
 
-        self.machine.write = watched  # type: ignore[method-assign]
-
-    def _infers(self, *_: object) -> None:
-        self.inferences += 1
+    def infers(self) -> None:
         now = self.machine.seconds
-        if self._high:
+        if self.high:
             self.load.change(now, 1.5 * ACTIVE)
             self.load.change(now + self.once / 2, 0.5 * ACTIVE)
-        self.machine.seconds += self.once
 
 
 def chip(name: str, **more: int) -> Callable[[Wired, Steps], list[Device]]:
@@ -100,7 +78,7 @@ def measure(
     once: float = 0.02,
     **more: float,
 ) -> EnergyResult:
-    with Measured(built, once, devices) as board:
+    with Own(built, once, devices) as board:
         found = measure_own(
             built,
             folder,
@@ -138,7 +116,7 @@ def test_the_command_measures_a_board_that_reads_itself(
     """`tinyml energy` from the model file to the joules; the board is the simulated one."""
     file = tmp_path / "model.tflite"
     file.write_bytes(built.model.bytes)
-    with Measured(built, 0.02, chip("228")) as board:
+    with Own(built, 0.02, chip("228")) as board:
         words = f"energy {file} -b {BOARD} --meter ina --set self=yes --set shunt={OHMS}"
         more = f"-n 3 --seconds 0.3 --idle 0.2 --optimize size --port {board.port}"
         places = ["-o", str(tmp_path / "build"), "--results", str(tmp_path / "results")]

@@ -103,12 +103,16 @@ class Reader(PtyInstrument):
 
 
 def ina_record(reader, count):
-    """Until `count` samples are there."""
+    """Until `count` samples are there; the reader begins when it is listened to."""
     given_ = {"port": reader.port, "shunt": str(OHMS), "rate": "1000"}
-    with reader, open_meter("ina", given_) as meter:
+    blocks = []
+
+    def enough():
         reader.go.set()
-        blocks = []
-        for block in meter.record(lambda: sum(len(b.current) for b in blocks) >= count):
+        return sum(len(b.current) for b in blocks) >= count
+
+    with reader, open_meter("ina", given_) as meter:
+        for block in meter.record(enough):
             blocks.append(block)
         return blocks, meter.describe()
 

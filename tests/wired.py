@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import unicorn
+
 from tinyml.board import Board, Pin
 from tinyml.build import Image
 
@@ -184,3 +186,40 @@ class AtPort(PtyInstrument):
         super().__exit__()
         if self._core is not None:
             self._core.join()
+
+
+class Measured(AtPort):
+    """A board with the bench firmware, whose inferences take `once` s by its clock.
+
+    Subclasses say what follows from its trigger pin and its inferences.
+    """
+
+    def __init__(self, image: Image, once: float, bus: Callable[[Wired], Bus]) -> None:
+        super().__init__()
+        self.once, self.inferences, self.high = once, 0, False
+        self.machine = Wired(image, bus, over=lambda output: self._ending.is_set())
+        start = self.machine.symbols["model_run"] & ~1
+        self.machine.cpu.hook_add(unicorn.UC_HOOK_CODE, self._infers, begin=start, end=start + 1)
+        write = self.machine.write
+
+        def watched(address: int, value: int) -> None:
+            write(address, value)
+            trigger = self.machine.board.trigger
+            assert trigger is not None
+            high = bool(self.machine.pins.level(place(trigger)))
+            if high != self.high:
+                self.high = high
+                self.changed()
+
+        self.machine.write = watched  # type: ignore[method-assign]
+
+    def _infers(self, *_: object) -> None:
+        self.inferences += 1
+        self.infers()
+        self.machine.seconds += self.once
+
+    def changed(self) -> None:
+        """The trigger pin has another level, `high`."""
+
+    def infers(self) -> None:
+        """An inference begins."""

@@ -44,6 +44,15 @@ class Line:
         except (serial.SerialException, OSError) as error:
             raise self._gone() from error
 
+    def discard(self) -> None:
+        """Let go of what has arrived and was not read."""
+        import serial
+
+        try:
+            self._port.reset_input_buffer()
+        except (serial.SerialException, OSError) as error:
+            raise self._gone() from error
+
     def drain(self, patience: float = 2.0) -> bytes:
         """All that comes until it is quiet; MeterError after `patience` seconds."""
         start = last = time.monotonic()

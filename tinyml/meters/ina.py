@@ -78,15 +78,7 @@ class Ina:
 
     def _ask(self, line: Line) -> None:
         """Who is there; a program of the user's own need not answer, if its rate is given."""
-        line.write(b"?")
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        while self._reader is None and time.monotonic() < deadline:
-            *lines, self._partial = (self._partial + line.read()).split(b"\n")
-            self._partial = self._partial[-256:]
-            for found in map(parse_other, lines):
-                if isinstance(found, Fault):
-                    raise found.error
-                self._reader = found or self._reader
+        self._reader = self._answer(line)
         if self._reader is None and not self._rate:
             raise InputError(
                 "the INA reader does not say how often it reads, and rate is not set",
@@ -101,10 +93,34 @@ class Ina:
         if self._reader is not None:
             self._rate = float(self._reader.rate)
 
+    def _answer(self, line: Line) -> Reader | None:
+        """What the reader says of itself; lines before that are older than the question."""
+        line.write(b"?")
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            *lines, self._partial = (self._partial + line.read()).split(b"\n")
+            self._partial = self._partial[-256:]
+            for found in map(parse_other, lines):
+                if isinstance(found, Fault):
+                    raise found.error
+                if found is not None:
+                    return found
+        return None
+
+    def _begin(self) -> Line:
+        """The line, without what the reader has sent while the board was flashed and started."""
+        if self._line is None:
+            raise MeterError("the INA reader is not open")
+        self._line.discard()
+        self._partial = b""
+        if self._reader is not None:
+            self._answer(self._line)
+        return self._line
+
     def record(self, stop: Stop) -> Iterator[Samples]:
         expected: int | None = None
         index = 0
-        for readings in self._readings(stop):
+        for readings in self._readings(self._begin(), stop):
             start = 0
             for place, reading in enumerate(readings):
                 missing = 0 if expected is None else (reading.number - expected) & 0xFFFF_FFFF
@@ -135,14 +151,12 @@ class Ina:
             np.array([r.trigger for r in readings]),
         )
 
-    def _readings(self, stop: Stop) -> Iterator[list[Reading]]:
+    def _readings(self, line: Line, stop: Stop) -> Iterator[list[Reading]]:
         """Lists of readings as they arrive. Of the first line the beginning may be missing."""
-        if self._line is None:
-            raise MeterError("the INA reader is not open")
         bad = 0
         last = time.monotonic()
         while not stop():
-            *lines, self._partial = (self._partial + self._line.read()).split(b"\n")
+            *lines, self._partial = (self._partial + line.read()).split(b"\n")
             self._partial = self._partial[-256:]
             for other in map(parse_other, lines):
                 if isinstance(other, Fault):
