@@ -479,8 +479,14 @@ def test_a_build_of_the_reader_is_flashed_and_asked(tmp_path: Path) -> None:
     with Saying(ABOUT.replace(b"pico", b"teensy41")) as reader, pytest.raises(RunError) as told:
         flash._reader_answer(firmware, _Probe(reader.port), Log(), 5.0)
     assert "wrong port" in told.value.message
-    with Saying() as reader, pytest.raises(RunError, match=r"says nothing for 0\.2 s"):
-        flash._reader_answer(firmware, _Probe(reader.port), Log(), 0.2)
+    for said, words in (
+        (b"", "the device is silent"),
+        (b"login:\n", "wrong port: something else than the flashed firmware says 'login:'"),
+        (b"\xf8\x80\xe0", "the device sends garbage"),
+    ):
+        with Saying(said) as reader, pytest.raises(RunError, match=words) as told:
+            flash._reader_answer(firmware, _Probe(reader.port), Log(), 0.2)
+        assert told.value.hint
 
 
 class _Probe:

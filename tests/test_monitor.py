@@ -213,7 +213,9 @@ def test_firmware_of_the_benchmark_is_asked_in_its_own_words(
         (benchmark(name="tinyml-pico"), "wrong port: at it answers tinyml-pico, not the tinyml-nu"),
         (benchmark(model_hash="f" * 16), "wrong firmware: .* hash ffff"),
         (lambda command: b"", "the device is silent"),
-        (speaks(BOOT), "the device"),
+        (lambda command: bytes(range(128, 256)) * 2, "the device sends garbage"),
+        (lambda command: b"login:\r\n", "wrong port: something else than the flashed firmware"),
+        (lambda command: wire.encode(BOOT), "wrong firmware: the bench firmware is on the device"),
     ):
         with pytest.raises(RunError, match=words) as caught:
             flashed(build, board(answer, b"%").name)

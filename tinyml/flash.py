@@ -19,6 +19,8 @@ from .ports import read_some
 from .probes import Options, Probe, open_probe
 from .run import connect
 
+_READER_SECONDS = 5.0  # it says something each second, if only what is wrong
+
 APPS = ("bench", "mlperf", "mlperf-energy", "example", "ina-reader", "bench-ina")
 
 
@@ -146,7 +148,7 @@ def _bench_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) -
 
 def _mlperf_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) -> Answer:
     """By the benchmark's protocol: `name` tells the board, `help` of our firmware the rest."""
-    _, identity = mlperf.connect(probe.console(), log, probe.diagnose)
+    _, identity = mlperf.connect(probe.console(), log, probe.diagnose, flashed=True)
     more = identity.more
     wanted = f"tinyml-{firmware.board.name}"
     if identity.name != wanted:
@@ -175,9 +177,11 @@ def _reader_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) 
     from .meters._ina_lines import Fault, Reader, parse_other
 
     port = probe.console()
-    port.write(b"?")
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
+    asked, end = 0.0, time.monotonic() + min(patience, _READER_SECONDS)
+    while (now := time.monotonic()) < end:
+        if now - asked > 1:
+            port.write(b"?")
+            asked = now
         log.add(read_some(port))
         while (line := log.take()) is not None:
             found = parse_other(line.data)
@@ -192,4 +196,4 @@ def _reader_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) 
             if isinstance(found, Reader):
                 text = f"reader of an INA{found.chip}, {found.rate} readings a second"
                 return Answer(text, "", 0, found.clock)
-    raise RunError(f"the INA reader says nothing for {patience:g} s", hint=probe.diagnose())
+    raise log.silent_or_garbage(probe.diagnose()) or log.stranger(flashed=True)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from . import wire
+from .clean import printable
 from .errors import RunError
 from .ledger import Ledger, records
 from .ports import Port, follow, read_some
@@ -117,6 +118,36 @@ class Log:
         return RunError(
             f"the device's line is held low: {self.zeros} zeros and nothing else came",
             hint="has the board power, and is its TX the wire at the adapter's RX?",
+        )
+
+    def silent_or_garbage(self, hint: str) -> RunError | None:
+        """What to say where nothing has come, or nothing that is text; `hint` is for silence."""
+        if self.received == 0:
+            return RunError("the device is silent", hint=hint)
+        if (held := self.held_low()) is not None:
+            return held
+        if self.strange > 0.2 * self.received:
+            return RunError(
+                f"the device sends garbage: {self.strange} of {self.received} bytes are no text",
+                hint="another baud rate? energy firmware speaks 9600",
+            )
+        return None
+
+    def stranger(self, flashed: bool) -> RunError:
+        """What to say where text has come and none of it is ours.
+
+        `flashed`: our firmware was just written and verified, so that this is another board.
+        """
+        first = next((line.data.strip() for line in self.lines if line.data.strip()), b"")
+        words = printable(first[:60].decode(errors="replace"))
+        if flashed:
+            return RunError(
+                f"wrong port: something else than the flashed firmware says {words!r}",
+                hint="--port names the port of the flashed board; `tinyml ports` lists them",
+            )
+        return RunError(
+            f"other firmware is on the device; it says {words!r}",
+            hint="flash the image, or choose another port",
         )
 
     def take(self) -> LogLine | None:

@@ -303,10 +303,13 @@ def connect(
     port: Port,
     log: Log,
     diagnose: Callable[[], str] = lambda: "is the board powered, and is this its port and speed?",
+    *,
+    flashed: bool = False,
 ) -> tuple[Client, Identity]:
     """Find a device at the other end, booting or waiting; RunError where there is none.
 
-    A first answer may be an error: the device may have seen noise, or half a command.
+    A first answer may be an error: the device may have seen noise, or half a command. `flashed`:
+    the image has just been written and verified, so that whoever is not it is at a wrong port.
     """
     client = Client(port, log, diagnose)
     for attempt in range(_ATTEMPTS):
@@ -315,25 +318,25 @@ def connect(
             return client, client.identity()
         except RunError as error:
             if attempt == _ATTEMPTS - 1:
-                raise _nobody(log, error) from error
+                raise _nobody(log, error, flashed) from error
     raise AssertionError("unreachable")
 
 
-def _nobody(log: Log, error: RunError) -> RunError:
-    if log.received == 0:
-        return RunError("the device is silent", hint=error.hint)
-    if (held := log.held_low()) is not None:
-        return held
-    if log.strange > 0.2 * log.received:
+def _nobody(log: Log, error: RunError, flashed: bool) -> RunError:
+    nothing = log.silent_or_garbage(error.hint)
+    if nothing is not None:
+        return nothing
+    lines = [line.data.strip(b"\0\r\n") for line in log.lines]
+    if any(line.startswith(b"tm1 ") for line in lines):
         return RunError(
-            f"the device sends garbage: {log.strange} of {log.received} bytes are no text",
-            hint="another baud rate? energy firmware speaks 9600",
+            f"{'wrong firmware: ' * flashed}the bench firmware is on the device, not that of "
+            "MLPerf Tiny",
+            hint="is this the port of the board that was flashed? reset the board"
+            if flashed
+            else "build and flash with --app mlperf",
         )
-    if any(line.data.startswith(b"tm1 ") for line in log.lines):
-        return RunError(
-            "the bench firmware is on the device, not that of MLPerf Tiny",
-            hint="build and flash with --app mlperf",
-        )
+    if any(lines) and not any(line.startswith((b"m-", b"e-[")) for line in lines):
+        return log.stranger(flashed)
     return error
 
 

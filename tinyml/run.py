@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 
 from . import wire
-from .clean import printable
 from .errors import RunError
 from .link import Link, Log
 from .ports import Port
@@ -63,17 +62,7 @@ def _nobody(link: Link, flashed: bool) -> RunError:
             f"the serial line is too noisy: {len(errors)} of {len(parsed)} lines are damaged",
             hint="a shorter cable, or a lower baud rate in the board file",
         )
-    first = next((line.data.strip() for line in log.lines if line.data.strip()), b"")
-    words = printable(first[:60].decode(errors="replace"))
-    if flashed:
-        return RunError(
-            f"wrong port: something else than the flashed firmware says {words!r}",
-            hint="--port names the port of the flashed board; `tinyml ports` lists them",
-        )
-    return RunError(
-        f"other firmware is on the device; it says {words!r}",
-        hint="flash the image, or choose another port",
-    )
+    return log.stranger(flashed)
 
 
 def _garbage(link: Link, how: str) -> RunError:
