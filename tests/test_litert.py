@@ -226,3 +226,40 @@ def test_sum_is_that_of_the_optimised_kernels() -> None:
         runner.invoke()
         found = runner.get_tensor(runner.get_output_details()[0]["index"]).astype(int)
         assert np.abs(found - Tflm(blob)([values])[0]).max() <= 1
+
+
+# --- int16 ----------------------------------------------------------------------------------------
+
+EVERY_INT16 = np.arange(-32768, 32768).astype(np.int16)
+REFERENCE, OPTIMISED, DEFAULT = KERNELS
+
+
+@pytest.mark.parametrize(
+    ("op", "scale", "apart", "from_litert"),
+    [
+        ("LOGISTIC", 1 / 4096, 7, 7),
+        ("LOGISTIC", 1 / 2048, 0, 2),
+        ("LOGISTIC", 1e-3, 0, 2),
+        ("TANH", 1 / 4096, 12, 12),
+        ("TANH", 1 / 2048, 12, 12),
+        ("TANH", 1 / 8192, 0, 3),
+        ("TANH", 1e-3, 0, 3),
+    ],
+)
+def test_int16_logistic_and_tanh_of_power_of_two_scales(
+    op: str, scale: float, apart: int, from_litert: int
+) -> None:
+    """At a few scales LiteRT's optimised kernels compute polynomials in place of the table."""
+    m = ModelFile()
+    x = m.input([1 << 16], dtype="int16", scale=scale)
+    m.op(op, [x], [m.output([1 << 16], dtype="int16", scale=2.0**-15)])
+    blob, real = m.finish(), EVERY_INT16 * scale
+    exact = (np.tanh(real) if op == "TANH" else 1 / (1 + np.exp(-real))) * (1 << 15)
+    exact = np.clip(exact, -32768, 32767)
+    ours = Tflm(blob)([EVERY_INT16])[0].astype(int)
+    assert np.abs(ours - exact).max() < 3
+    assert not differences(litert(blob, [EVERY_INT16], REFERENCE).astype(int), ours)
+    for kernels in (OPTIMISED, DEFAULT):
+        found = litert(blob, [EVERY_INT16], kernels).astype(int)
+        assert np.abs(found - ours).max() == apart
+        assert np.ceil(np.abs(found - exact).max()) == from_litert
