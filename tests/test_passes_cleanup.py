@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.executor import Executor
 from tests.modelfile import ACTIVATIONS, SAME, VALID, ModelFile
-from tests.ops import _shared
+from tests.ops import _binary, _shared
 from tests.oracle import Litert, Tflm, differences, random_inputs
 from tests.pick import Drawn, Pick, Seeded
 from tests.target import check_on_core
@@ -21,7 +21,10 @@ from tinyml import passes, tflite
 from tinyml.engines import aot
 from tinyml.errors import ModelError
 from tinyml.graph import Graph
+from tinyml.ops import OPS
+from tinyml.ops._broadcast import OPERATORS
 from tinyml.passes.activations import fuse_activations
+from tinyml.passes.broadcasts import merge_broadcasts
 from tinyml.passes.dilation import restore_dilation
 from tinyml.passes.padding import merge_padding
 from tinyml.passes.requantize import merge_requantize
@@ -310,6 +313,40 @@ def sliced(m: ModelFile, x: int, at: int) -> int:
     return y
 
 
+BROADCAST = (
+    ("ADD", "AddOptions", _binary.any_scales),
+    ("ADD", "AddOptions", _binary.short_sums),
+    ("SUB", "SubOptions", _binary.integers),
+    ("MUL", "MulOptions", _binary.product_scales),
+    ("DIV", "DivOptions", _binary.floats),
+    ("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", _binary.product_scales),
+    ("MAXIMUM", "MaximumMinimumOptions", _binary.one_scale),
+    ("LESS", "LessOptions", _binary.floats),
+    ("LOGICAL_OR", "LogicalOrOptions", _binary.booleans),
+)
+
+
+def broadcast(pick: Pick) -> bytes:
+    """Two operands of five or six dimensions, or fewer for one; TFLite-Micro has no more."""
+    op, options, kinds = pick.choice(BROADCAST)
+    shape = [pick.integer(1, 3) for _ in range(pick.integer(5, 6))]
+    a, b = list(shape), list(shape)
+    for i in range(len(shape)):
+        side = pick.choice([None, a, a, b, b])
+        if side is not None:
+            side[i] = 1
+    b = b[pick.choice([0, 0, 1, 2, 4]) :]
+    m, (a_kind, b_kind, kind) = ModelFile(), kinds(pick)
+    x = m.input(a, **a_kind)
+    if pick.integer(0, 2) == 0 and "dtype" not in b_kind:
+        y = m.constant(pick.rng().integers(-128, 128, b).astype(np.int8), **b_kind)
+    else:
+        y = m.input(b, **b_kind)
+    kind = {"dtype": "bool"} if op == "LESS" else kind
+    m.op(op, [x, y], [m.output(np.broadcast_shapes(a, b), **kind)], options)
+    return m.finish()
+
+
 REWRITES: dict[str, tuple[Callable[[Pick], bytes], Callable[[Graph], Graph], type]] = {
     # TFLite-Micro leaves the border of SPACE_TO_BATCH_ND unset (docs/NUMERICS.md)
     "dilation": (trio, restore_dilation, Litert),
@@ -319,6 +356,7 @@ REWRITES: dict[str, tuple[Callable[[Pick], bytes], Callable[[Graph], Graph], typ
     "casts": (casts, drop_same_bytes, Tflm),
     "activations": (activation, fuse_activations, Tflm),
     "shapes": (free_batch, fold_shapes, Tflm),
+    "broadcasts": (broadcast, merge_broadcasts, Tflm),
     "unused": (unused, drop_unused, Tflm),
 }
 
@@ -371,6 +409,22 @@ def parsed(draw: Callable[[Pick], bytes], wanted: Callable[[Graph], bool]) -> Gr
     """The first drawn model of a kind."""
     graphs = (tflite.parse(draw(Seeded(seed))) for seed in range(1000))
     return next(g for g in graphs if wanted(g))
+
+
+def test_dimensions_that_broadcast_alike_cost_no_copy() -> None:
+    """A mean by group, taken from the values of the group, as Keras' GroupNormalization does."""
+    m, kind = ModelFile(), {"scale": 0.1}
+    ends = [m.input((1, 4, 4, 2, 3), **kind), m.input((1, 1, 1, 2, 1), **kind)]
+    m.op("SUB", ends, [m.output((1, 4, 4, 2, 3), **kind)], "SubOptions")
+    graph = merge_broadcasts(tflite.parse(m.finish()))
+    assert ops(graph) == ["RESHAPE", "RESHAPE", "SUB", "RESHAPE"]
+    assert graph.outs(graph.nodes[2])[0].shape == (16, 2, 3)
+
+
+def test_operators_that_broadcast_are_those_that_say_so() -> None:
+    """And PRELU, which has another sentence."""
+    said = {op.name for op in OPS.values() if op.doc.endswith("broadcasting")}
+    assert said | {"PRELU"} == OPERATORS
 
 
 def test_dilation_of_two_dimensions_is_one_convolution() -> None:

@@ -1,4 +1,4 @@
-"""What operators of two operands share: broadcasting over at most four dimensions."""
+"""What operators of two operands share that broadcast; kernels walk four dimensions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from ..quant import float_range
 from . import Call, Window, activation_of, one_type, operand
 
 INT8_OR_FLOAT = ("int8", "float32")
+OPERATORS = frozenset(
+    "ADD DIV EQUAL FLOOR_DIV FLOOR_MOD GREATER GREATER_EQUAL LESS LESS_EQUAL LOGICAL_AND "
+    "LOGICAL_OR MAXIMUM MINIMUM MUL NOT_EQUAL PRELU SQUARED_DIFFERENCE SUB".split()
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,12 @@ def check(node: Node, graph: Graph, types: Sequence[str] = INT8_OR_FLOAT) -> lis
 
 
 def shape_refusals(a: Tensor, b: Tensor, y: Tensor) -> list[str]:
+    """A pass has brought broadcasting over more than four dimensions to four."""
     same = a.shape == b.shape == y.shape
-    if not same and max(len(t.shape) for t in (a, b, y)) > 4:
-        return ["it broadcasts over more than four dimensions"]
+    many = max(len(t.shape) for t in (a, b, y)) > 4
     dims = zip(a.nhwc, b.nhwc, y.nhwc, strict=True)
-    if any(max(p, q) != r or (p != q and 1 not in (p, q)) for p, q, r in dims):
+    apart = any(max(p, q) != r or (p != q and 1 not in (p, q)) for p, q, r in dims)
+    if not same and (many or apart):
         return [f"its shapes {a.shape}, {b.shape} and {y.shape} do not broadcast"]
     return []
 

@@ -79,7 +79,6 @@ def add(name: str, options: int, resolver: str) -> None:
             (Kernel("compare_s8 / compare_f32 / compare_integers", _lower),),
             options=options,
             resolver=resolver,
-            doc=f"int8 of scales below 1, {_more(name)} or float32; broadcasting over at most four "
-            "dimensions",
+            doc=f"int8 of scales below 1, {_more(name)} or float32; broadcasting",
         )
     )

@@ -42,7 +42,6 @@ def add(name: str, resolver: str) -> None:
             ),
             options=39,
             resolver=resolver,
-            doc="int8 or int16 of one scale, int32, int64 or float32; broadcasting over at most "
-            "four dimensions",
+            doc="int8 or int16 of one scale, int32, int64 or float32; broadcasting",
         )
     )

@@ -31,6 +31,6 @@ def add(name: str, kernel: str, options: int, resolver: str) -> None:
             (Kernel(f"{kernel}_int / {kernel}_f32", lower),),
             options=options,
             resolver=resolver,
-            doc="float32, int32 or int64; broadcasting over at most four dimensions",
+            doc="float32, int32 or int64; broadcasting",
         )
     )

@@ -23,6 +23,6 @@ def add(name: str, options: int, resolver: str) -> None:
             (Kernel(name.lower(), _lower),),
             options=options,
             resolver=resolver,
-            doc="bool; broadcasting over at most four dimensions",
+            doc="bool; broadcasting",
         )
     )

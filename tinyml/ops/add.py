@@ -1,4 +1,4 @@
-"""ADD: int8, int16, int32 or float32, with broadcasting over at most four dimensions."""
+"""ADD: int8, int16, int32 or float32, with broadcasting."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ register(
         _broadcast.read,
         options=11,
         resolver="AddAdd",
-        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting",
     )
 )

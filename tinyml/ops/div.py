@@ -1,4 +1,4 @@
-"""DIV: int8, int32 or float32, with broadcasting over at most four dimensions."""
+"""DIV: int8, int32 or float32, with broadcasting."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ register(
         _broadcast.read,
         options=29,
         resolver="AddDiv",
-        doc="int8, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int32 or float32; broadcasting",
     )
 )

@@ -1,4 +1,4 @@
-"""EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+"""EQUAL: int8 or float32 to bool, with broadcasting."""
 
 from . import _compare
 

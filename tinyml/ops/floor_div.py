@@ -1,4 +1,4 @@
-"""FLOOR_DIV: float32 or integers, with broadcasting over at most four dimensions."""
+"""FLOOR_DIV: float32 or integers, with broadcasting."""
 
 from . import _floor
 

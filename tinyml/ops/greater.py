@@ -1,4 +1,4 @@
-"""GREATER: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+"""GREATER: int8 or float32 to bool, with broadcasting."""
 
 from . import _compare
 

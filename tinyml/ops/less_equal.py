@@ -1,4 +1,4 @@
-"""LESS_EQUAL: int8 or float32 to bool, with broadcasting over at most four dimensions."""
+"""LESS_EQUAL: int8 or float32 to bool, with broadcasting."""
 
 from . import _compare
 

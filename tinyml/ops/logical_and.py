@@ -1,4 +1,4 @@
-"""LOGICAL_AND: bool, with broadcasting over at most four dimensions."""
+"""LOGICAL_AND: bool, with broadcasting."""
 
 from . import _logical
 

@@ -1,4 +1,4 @@
-"""LOGICAL_OR: bool, with broadcasting over at most four dimensions."""
+"""LOGICAL_OR: bool, with broadcasting."""
 
 from . import _logical
 

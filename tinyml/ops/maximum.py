@@ -1,4 +1,4 @@
-"""MAXIMUM of two tensors, with broadcasting over at most four dimensions."""
+"""MAXIMUM of two tensors, with broadcasting."""
 
 from . import _extreme
 

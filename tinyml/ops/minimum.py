@@ -1,4 +1,4 @@
-"""MINIMUM of two tensors, with broadcasting over at most four dimensions."""
+"""MINIMUM of two tensors, with broadcasting."""
 
 from . import _extreme
 

@@ -1,4 +1,4 @@
-"""MUL: int8, int16, int32 or float32, with broadcasting over at most four dimensions."""
+"""MUL: int8, int16, int32 or float32, with broadcasting."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ register(
         _broadcast.read,
         options=21,
         resolver="AddMul",
-        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting",
     )
 )

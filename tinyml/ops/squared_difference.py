@@ -1,4 +1,4 @@
-"""SQUARED_DIFFERENCE of two tensors, with broadcasting over at most four dimensions."""
+"""SQUARED_DIFFERENCE of two tensors, with broadcasting."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ register(
         ),
         options=76,
         resolver="AddSquaredDifference",
-        doc="int8, int16, int32 or float32; broadcasting over at most four dimensions",
+        doc="int8, int16, int32 or float32; broadcasting",
     )
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..graph import Graph
 from .activations import fuse_activations
 from .bound import bind_constants
+from .broadcasts import merge_broadcasts
 from .dead_channels import drop_dead_channels
 from .dilation import restore_dilation
 from .padding import merge_padding
@@ -24,6 +25,8 @@ BEFORE_CHECKS: tuple[Rewrite, ...] = (
     bind_constants,
     # A free batch size leaves arithmetic of shapes, and its results where constants must be.
     fold_shapes,
+    # Kernels of two operands walk four dimensions; group normalisation has five.
+    merge_broadcasts,
 )
 
 PIPELINE: tuple[Rewrite, ...] = (
