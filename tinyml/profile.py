@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import emit, flow, timing
+from . import disassembly, emit, flow, timing
 from .board import Board, load_board
 from .build import Image
 from .counting import Counts, Progress, StepCounts, count
@@ -251,7 +251,7 @@ def _run(
             timed=rules is not None,
             progress=progress,
         )
-        code = timing.disassemble(image.elf) if rules else None
+        code = disassembly.disassemble(image.elf) if rules else None
 
     def use(step: StepCounts) -> Use:
         if rules is None or code is None:

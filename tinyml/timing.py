@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Protocol
 
+from . import dual_issue
 from .board import FlashReads
-from .build import ARM_PREFIX
 from .counting import StepCounts
-from .errors import RunError, ToolError
-
-_TIMEOUT_SECONDS = 120
-_FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
-_LINE = re.compile(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+)\s*\t([a-z][a-z0-9.]*)(?:\s+(.*))?$")
-_CONDITION = "(?:eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One line of a disassembly; `name` without its width, `operands` as objdump has them."""
-
-    address: int
-    size: int
-    name: str
-    operands: str
-    function: str
-
-    @property
-    def end(self) -> int:
-        return self.address + self.size
-
-    @property
-    def destination(self) -> str:
-        return self.operands.partition(",")[0].strip()
-
-    @property
-    def memory(self) -> str:
-        """The operand in brackets, and what follows it."""
-        return self.operands[self.operands.find("[") :] if "[" in self.operands else ""
+from .disassembly import CONDITION, Code, Instruction
 
 
 @dataclass(frozen=True)
@@ -55,94 +24,66 @@ class Cost:
     saved: int = 0
 
 
-@dataclass(frozen=True)
-class Code:
-    """A disassembled program."""
-
-    at: Mapping[int, Instruction]
-
-    def __getitem__(self, address: int) -> Instruction:
-        try:
-            return self.at[address]
-        except KeyError as error:
-            raise RunError(f"the image has no instruction at {address:#x}") from error
-
-    def before(self, instruction: Instruction) -> Instruction | None:
-        for size in (2, 4):
-            found = self.at.get(instruction.address - size)
-            if found is not None and found.size == size:
-                return found
-        return None
-
-
 Rule = Callable[[Instruction, Code], Cost]
 
 
+class Rules(Protocol):
+    """The timing of one core, and where it is from."""
+
+    @property
+    def source(self) -> str: ...
+
+    def cycles(self, step: StepCounts, code: Code) -> int:
+        """Estimated cycles of one step, with memory that does not wait."""
+
+
 @dataclass(frozen=True)
-class Rules:
-    """The timing of one core: the first pattern that matches a mnemonic as a whole has the rule."""
+class Table:
+    """One instruction at a time: the first pattern that matches a mnemonic as a whole has its
+    rule."""
 
     source: str
-    table: tuple[tuple[re.Pattern[str], Rule], ...]
+    rows: tuple[tuple[re.Pattern[str], Rule], ...]
 
     def cost(self, instruction: Instruction, code: Code) -> Cost:
-        for pattern, rule in self.table:
+        for pattern, rule in self.rows:
             if pattern.fullmatch(instruction.name):
                 return rule(instruction, code)
         return Cost()
 
+    def cycles(self, step: StepCounts, code: Code) -> int:
+        counts: Counter[int] = Counter()
+        left: Counter[int] = Counter()
+        for block in step.blocks:
+            inside = list(code.run(block.start, block.instructions))
+            for instruction in inside:
+                counts[instruction.address] += block.count
+            left[inside[-1].address] += block.left
+        total = step.unaligned
+        for address, count in counts.items():
+            instruction = code[address]
+            cost = self.cost(instruction, code)
+            total += cost.each * count + cost.branching * left[address]
+            if cost.saved:
+                front = code.before(instruction)
+                straight = 0 if front is None else counts[front.address] - left[front.address]
+                total -= cost.saved * min(count, max(straight, 0))
+        return total
 
-def disassemble(elf: Path) -> Code:
-    """Every instruction of an image; ToolError without binutils for Arm."""
-    program = shutil.which(f"{ARM_PREFIX}objdump")
-    if program is None:
-        raise ToolError(
-            f"{ARM_PREFIX}objdump is not installed", hint="sudo apt install binutils-arm-none-eabi"
-        )
-    done = subprocess.run(
-        [program, "-d", str(elf)], capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
-    )
-    if done.returncode:
-        raise ToolError(f"{program} -d {elf}: {done.stderr.strip()}")
-    return parse_disassembly(done.stdout)
 
+@dataclass(frozen=True)
+class DualIssue:
+    """Two instructions at a time, as Cortex-M7: see dual_issue."""
 
-def parse_disassembly(text: str) -> Code:
-    found, function = {}, ""
-    for line in text.splitlines():
-        heading = _FUNCTION.match(line)
-        if heading:
-            function = heading[1]
-            continue
-        match = _LINE.match(line)
-        if match:
-            address, words, name, operands = match.groups()
-            plain = re.split(r"[;@]|\s<", operands or "")[0].strip()
-            name = re.sub(r"\.[wn]$", "", name)
-            size = len(words.replace(" ", "").strip()) // 2
-            found[int(address, 16)] = Instruction(int(address, 16), size, name, plain, function)
-    return Code(found)
+    source: str = dual_issue.SOURCE
+
+    def cycles(self, step: StepCounts, code: Code) -> int:
+        return dual_issue.cycles(step, code)
 
 
 def cycles(step: StepCounts, code: Code, rules: Rules, flash: FlashReads | None) -> int:
     """Estimated cycles of one step. Without `flash`, memory without wait states."""
-    counts: Counter[int] = Counter()
-    left: Counter[int] = Counter()
-    for block in step.blocks:
-        address = last = block.start
-        for _ in range(block.instructions):
-            counts[address] += block.count
-            address, last = code[address].end, address
-        left[last] += block.left
-    total = step.unaligned
-    for address, count in counts.items():
-        instruction = code[address]
-        cost = rules.cost(instruction, code)
-        total += cost.each * count + cost.branching * left[address]
-        if cost.saved:
-            front = code.before(instruction)
-            straight = 0 if front is None else counts[front.address] - left[front.address]
-            total -= cost.saved * min(count, max(straight, 0))
+    total = rules.cycles(step, code)
     if flash is not None:
         total += flash.wait_states * (step.code_misses + step.data_misses)
     return total
@@ -152,12 +93,12 @@ def _fixed(each: int, branching: int = 0) -> Rule:
     return lambda instruction, code: Cost(each, branching)
 
 
-def _rules(source: str, table: Sequence[tuple[str, Rule]]) -> Rules:
-    return Rules(source, tuple((re.compile(pattern), rule) for pattern, rule in table))
+def _table(source: str, rows: Sequence[tuple[str, Rule]]) -> Table:
+    return Table(source, tuple((re.compile(pattern), rule) for pattern, rule in rows))
 
 
-_LOAD = re.compile(rf"ldr(?:b|h|sb|sh)?t?{_CONDITION}")
-_LOAD_SINGLE = re.compile(rf"vldr(?:{_CONDITION}(?:\.32)?)")
+_LOAD = re.compile(rf"ldr(?:b|h|sb|sh)?t?{CONDITION}")
+_LOAD_SINGLE = re.compile(rf"vldr(?:{CONDITION}(?:\.32)?)")
 _REFILL = 2  # of the pipeline behind a branch; the manual says 1 to 3
 _DIVISION = 7  # the manual says 2 to 12, by the size of the quotient
 _ROOT = 14  # VDIV and VSQRT; integer instructions behind run meanwhile
@@ -222,7 +163,7 @@ def _float_root(instruction: Instruction, code: Code) -> Cost:
     covered, at = 0, code.at.get(instruction.end)
     while at is not None and covered < _ROOT - 1 and not at.name.startswith("v"):
         covered += 1
-        if re.fullmatch(rf"(?:b|bl|bx|blx){_CONDITION}|cbn?z", at.name):
+        if re.fullmatch(rf"(?:b|bl|bx|blx){CONDITION}|cbn?z", at.name):
             break
         at = code.at.get(at.end)
     return Cost(_ROOT - covered)
@@ -235,36 +176,50 @@ def _if_then(instruction: Instruction, code: Code) -> Cost:
     return Cost(0 if folded else 1)
 
 
-_C = _CONDITION
+_C = CONDITION
 _BRANCHES = rf"(?:b|bl|bx|blx){_C}|cbn?z"
 _MULTIPLES = rf"(?:v?ldm|v?stm)(?:ia|db)?{_C}|(?:v?push|v?pop){_C}"
-CORTEX_M4 = _rules(
+_INTEGER = (
+    (rf"(?:ldrd|strd){_C}", _fixed(3)),
+    (_LOAD.pattern, _load),
+    (rf"str(?:b|h)?t?{_C}", _store),
+    (_MULTIPLES, _multiple),
+    (rf"[su]div{_C}", _fixed(_DIVISION)),
+    (r"tb[bh]", _fixed(3, _REFILL)),
+    (_BRANCHES, _fixed(1, _REFILL)),
+    (r"it[te]*", _if_then),
+)
+_OTHER = (r".*", _fixed(1, _REFILL))
+CORTEX_M3 = _table(
+    "Cortex-M3 TRM (DDI 0337), 3.3, products of 64 bits 4 and 6 cycles",
+    (
+        (rf"ml[as]{_C}", _fixed(2)),
+        (rf"[us]mull{_C}", _fixed(4)),
+        (rf"[us]mlal{_C}", _fixed(6)),
+        *_INTEGER,
+        _OTHER,
+    ),
+)
+CORTEX_M4 = _table(
     "Cortex-M4 TRM (DDI 0439), 3.3 and 7.2.3",
     (
-        (rf"(?:ldrd|strd){_C}", _fixed(3)),
-        (_LOAD.pattern, _load),
-        (rf"str(?:b|h)?t?{_C}", _store),
-        (_MULTIPLES, _multiple),
+        *_INTEGER,
         (rf"(?:vldr|vstr){_C}(?:\.\d+)?", _float_memory),
         (rf"(?:vdiv|vsqrt){_C}(?:\.f32)?", _float_root),
         (rf"v(?:f?n?ml|fn?m)[as]{_C}(?:\.f32)?", _fixed(3)),
         (rf"vmov{_C}(?:\.\w+)?", _float_move),
-        (rf"[su]div{_C}", _fixed(_DIVISION)),
-        (r"tb[bh]", _fixed(3, _REFILL)),
-        (_BRANCHES, _fixed(1, _REFILL)),
-        (r"it[te]*", _if_then),
-        (r".*", _fixed(1, _REFILL)),
+        _OTHER,
     ),
 )
 
 
-def _m0(source: str, refill: int) -> Rules:
+def _m0(source: str, refill: int) -> Table:
     """Two cycles for a load or store, one for the rest, with the fast multiplier."""
 
     def multiple(instruction: Instruction, code: Code) -> Cost:
         return Cost(1 + _registers(instruction), refill + 1)
 
-    return _rules(
+    return _table(
         source,
         (
             (r"ldr.*|str.*", _fixed(2)),
@@ -279,7 +234,9 @@ def _m0(source: str, refill: int) -> Rules:
 RULES: Mapping[str, Rules] = {
     "cortex-m0": _m0("Cortex-M0 TRM (DDI 0432), 3.3, multiplier of one cycle", 2),
     "cortex-m0plus": _m0("Cortex-M0+ TRM (DDI 0484), 3.3, multiplier of one cycle", 1),
+    "cortex-m3": CORTEX_M3,
     "cortex-m4": CORTEX_M4,
+    "cortex-m7": DualIssue(),
     "cortex-m33": replace(CORTEX_M4, source=f"{CORTEX_M4.source}, also taken for Cortex-M33"),
 }
-"""Core -> timing rules. Cores that issue two instructions at once have none: only instructions."""
+"""Core -> timing rules. Cortex-M55 has none: only instructions."""
