@@ -113,13 +113,21 @@ def test_it_is_not_taken_where_reading_its_weights_from_flash_costs_more() -> No
     def kernels(board: Board, model: flow.Model, in_ram: bool = False) -> list[tuple[bool, bool]]:
         """Of each layer, whether it is this kernel, and whether its weights are in RAM."""
         plan = flow.compile_model(model, board, "speed", weights_in_ram=in_ram)
-        reasons = [s["reason"] for s in plan.to_json()["schedule"]]
+        listed = plan.to_json()["schedule"]
+        reasons = [s["reason"] for s in listed]
         told = [f"{KERNEL}: its weights stay in flash, whose" in r for r in reasons]
         ours = [s.call.kernel == KERNEL for s in plan.steps]
         assert told == [not own for own in ours]
+        copied = {
+            (s["step"], c["name"]): c["bytes"]
+            for s in listed
+            for c in s["constants"]
+            if c["read_from"] == "ram"
+        }
+        assert copied.keys() == plan.in_ram
+        assert sum(copied.values()) == plan.to_json()["weight_bytes_in_ram"]
         return [
-            (own, (s.index, "weights") in plan.in_ram)
-            for own, s in zip(ours, plan.steps, strict=True)
+            (own, (s.index, "weights") in copied) for own, s in zip(ours, plan.steps, strict=True)
         ]
 
     assert kernels(l4r5, chain_of(64), in_ram=True) == [(True, True)]

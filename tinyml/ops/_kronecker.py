@@ -81,9 +81,9 @@ def _largest(scalar: Call, weights: Array) -> Array:
     return np.where(_rescaling.still_channels(scalar, weights), 0, np.maximum(high, -low))
 
 
-def _is_wide(scalar: Call, weights: Array) -> bool:
+def _is_wide(largest: Array) -> bool:
     """Whether the sums of two channels of a pair may together leave a field."""
-    first, second = _pairs(_in_fours(_largest(scalar, weights)))
+    first, second = _pairs(_in_fours(largest))
     return bool((first + second).max() >= 1 << (_FIELD - 1))
 
 
@@ -99,27 +99,27 @@ def fits(scalar: Call, weights: Tensor) -> str | None:
     shift = scalar.constants["shift"][~_rescaling.still_channels(scalar, w)]
     if shift.max(initial=-_LEAST_SHIFT) > -_LEAST_SHIFT:
         return f"a scale above 2**-{_LEAST_SHIFT}"
-    if _largest(scalar, w).max() >= 1 << (_FIELD - 1):
+    largest = _largest(scalar, w)
+    if largest.max() >= 1 << (_FIELD - 1):
         return f"sums of over {_FIELD} bits"
-    refusal = _cost_refusal(scalar, weights)
-    if refusal is None and None in _scales(scalar, w):
-        return "a scale that takes two steps to be exact"
-    return refusal
-
-
-def _cost_refusal(scalar: Call, weights: Tensor) -> str | None:
-    ours, others = _cycles(scalar, weights)
-    return None if ours < others else "too few channels or pixels to pay"
+    ours, others = _cycles(scalar, weights, _is_wide(largest))
+    if ours >= others:
+        return "too few channels or pixels to pay"
+    return "a scale that takes two steps to be exact" if None in _scales(scalar, w) else None
 
 
 def in_flash(scalar: Call, weights: Tensor, reads: FlashReads) -> str | None:
     """Where it takes longer than conv2d_s8__dsp, as it has twice the weights to read."""
-    ours, others = _cycles(scalar, weights, reads)
+    assert weights.data is not None
+    wide = _is_wide(_largest(scalar, weights.data))
+    ours, others = _cycles(scalar, weights, wide, reads)
     slow = "its weights stay in flash, whose wait states cost more than it saves"
     return None if ours < others else slow
 
 
-def _cycles(scalar: Call, weights: Tensor, reads: FlashReads | None = None) -> tuple[float, float]:
+def _cycles(
+    scalar: Call, weights: Tensor, wide: bool, reads: FlashReads | None = None
+) -> tuple[float, float]:
     """Cycles on Cortex-M4 as estimated, of this one and of conv2d_s8__dsp.
 
     Each group of pixels reads the constants of a group of channels again, from the cache of the
@@ -127,8 +127,6 @@ def _cycles(scalar: Call, weights: Tensor, reads: FlashReads | None = None) -> t
     """
     out_c, taps = weights.shape[0], weights.count // weights.shape[0]
     pixels = int(scalar.params["out_w"]) * scalar.rows
-    assert weights.data is not None
-    wide = _is_wide(scalar, weights.data)
     point = int(scalar.params["ker_h"]) * int(scalar.params["ker_w"]) == 1
 
     def waits(nbytes: int) -> float:
@@ -175,7 +173,7 @@ def call(scalar: Call, weights: Tensor) -> Call:
         params={
             **{k: scalar.params[k] for k in (*_SIZES, "act_min", "act_max")},
             "taps": taps,
-            "wide": int(_is_wide(scalar, weights.data)),
+            "wide": int(_is_wide(_largest(scalar, weights.data))),
             "chunk": 3 * threes,
         },
         constants={

@@ -22,7 +22,7 @@ def listing(plan: Plan) -> dict[str, Any]:
         ),
         "inputs": [_tensor_json(plan, n, t) for n, t in _ends(plan, "input")],
         "outputs": [_tensor_json(plan, n, t) for n, t in _ends(plan, "output")],
-        "schedule": [_item_json(plan, item) for item in plan.schedule],
+        "schedule": [_item_json(plan, item, plan) for item in plan.schedule],
         "moves": [
             {"op": m.node.op, "label": m.node.label, "view": not m.reason, "reason": m.reason}
             for m in plan.moves
@@ -50,7 +50,8 @@ def _tensor_json(plan: Plan, name: str, key: str) -> dict[str, Any]:
     return {"name": name, "tensor": key, "shape": list(t.shape), "dtype": t.dtype.name, **quant}
 
 
-def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
+def _item_json(plan: Plan, item: Item, whole: Plan) -> dict[str, Any]:
+    """`whole` is the plan of which `plan` is a part, or `plan` itself."""
     steps = [
         {
             "step": s.index,
@@ -64,8 +65,9 @@ def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
             "output_shape": list(plan.graph.tensors[s.call.outputs[0]].shape),
             "rows": s.call.rows,
             **({"rows_at_a_time": s.rows} if s.band else {}),
+            "constants": _constants_json(whole, s),
             "scratch_bytes": s.scratch if isinstance(item, Step) else item.scratch,
-            **({"parts": [_part_json(p) for p in s.parts]} if s.parts else {}),
+            **({"parts": [_part_json(p, whole) for p in s.parts]} if s.parts else {}),
         }
         for s in item.steps
     ]
@@ -74,11 +76,23 @@ def _item_json(plan: Plan, item: Item) -> dict[str, Any]:
     return {"stream": steps, "rings": dict(item.rings)}
 
 
-def _part_json(part: Plan) -> dict[str, Any]:
+def _constants_json(plan: Plan, step: Step) -> list[dict[str, Any]]:
+    """Where each is read: those in RAM are copied there from flash at start-up. Equal ones are one,
+    of the first step that has it."""
+    found = []
+    for name, array in step.call.constants.items():
+        owner, as_what = plan.originals[step.index, name]
+        place = "ram" if (owner, as_what) in plan.in_ram else "flash"
+        shared = {} if owner == step.index else {"same_as_of_step": owner}
+        found.append({"name": name, "bytes": array.nbytes, "read_from": place, **shared})
+    return found
+
+
+def _part_json(part: Plan, whole: Plan) -> dict[str, Any]:
     return {
         "arena_bytes": part.arena,
         "inputs": list(part.graph.inputs),
         "outputs": list(part.graph.outputs),
-        "schedule": [_item_json(part, item) for item in part.schedule],
+        "schedule": [_item_json(part, item, whole) for item in part.schedule],
         "slots": {name: {"offset": s.offset, "size": s.size} for name, s in part.slots.items()},
     }
