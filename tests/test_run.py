@@ -363,6 +363,18 @@ def test_a_device_that_stops_answering(impatient):
     with pytest.raises(RunError, match="no longer answers") as caught:
         session.reset_model()
     assert caught.value.hint == "look at the plug"
+    with pytest.raises(RunError, match="no longer answers") as caught:
+        session.link.run(count=1)
+    assert caught.value.hint == (
+        "look at the plug; or an inference does not end, as of a WHILE whose condition stays true"
+    )
+
+
+def test_a_first_inference_without_end_is_told(impatient):
+    greeting = b"\n" + lines(BOOT)
+    with pytest.raises(RunError, match=r"first inference did not end within 0\.1 s") as caught:
+        Device(lambda *_: b"", greeting).connect(attempts=1, patience=0.1)
+    assert "WHILE" in caught.value.hint
 
 
 @given(st.integers(0, 5000), st.integers(3, 400).map(lambda n: n // 3 * 3))

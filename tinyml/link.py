@@ -353,9 +353,11 @@ class Link:
         return None
 
     def _silent(self, row: wire.Command) -> RunError:
+        hint = self.diagnose()
+        if isinstance(row, wire.RunModel):
+            hint += "; or an inference does not end, as of a WHILE whose condition stays true"
         return RunError(
-            f"the device no longer answers (command {row.kind!r}, {ATTEMPTS} attempts)",
-            hint=self.diagnose(),
+            f"the device no longer answers (command {row.kind!r}, {ATTEMPTS} attempts)", hint=hint
         )
 
     def _read(self) -> bytes:

@@ -41,10 +41,10 @@ def connect(
         if session is not None:
             expect(session.boot, board, model_hash, flashed)
             return session
-    raise _nobody(link, flashed)
+    raise _nobody(link, flashed, patience)
 
 
-def _nobody(link: Link, flashed: bool) -> RunError:
+def _nobody(link: Link, flashed: bool, patience: float) -> RunError:
     log = link.log
     if log.received == 0:
         return RunError("the device is silent", hint=link.diagnose())
@@ -57,6 +57,14 @@ def _nobody(link: Link, flashed: bool) -> RunError:
     if any(error.reason == "version" for error in errors):
         line = next(error.line for error in errors if error.reason == "version")
         return other_version(wire.spoken_version(line) or 0)
+    if any(isinstance(p, wire.Boot) for p in parsed) and all(
+        e.reason != "checksum" for e in errors
+    ):
+        return RunError(
+            f"the firmware started, but its first inference did not end within {patience:g} s",
+            hint="a WHILE whose condition stays true never ends: look at the inputs, all 0 in the "
+            "first run; else the model is too slow for this board",
+        )
     if any(error.reason == "checksum" for error in errors) or len(errors) < len(parsed):
         return RunError(
             f"the serial line is too noisy: {len(errors)} of {len(parsed)} lines are damaged",

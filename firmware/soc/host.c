@@ -108,9 +108,12 @@ void tm_trigger_init(void)
 {
 }
 
+/* What is said before an inference is heard even if that does not end. */
 void tm_trigger_set(int high)
 {
-    (void)high;
+    if (high) {
+        flush_console();
+    }
 }
 
 void tm_trigger_listen(void)
