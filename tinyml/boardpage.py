@@ -47,8 +47,9 @@ unless a cache of lines for code and for data has it |
 in, the oscillator bypassed) or `internal` |
 | `[console]` `uart`, `base`, `baud`, `tx`, `rx`, `function`, `pins` | the UART of the protocol, \
 its pins and their alternate function's number, and where it comes out |
-| `[console]` `irq` | the UART's receive interrupt, for which `mps2` sleeps: an \
-emulator that spins is slow to bring the next byte |
+| `[console]` `irq` | the UART's receive interrupt, for which `mps2`, `nrf51` and `stm32f4` sleep: \
+an emulator that spins is slow to bring the next byte. An STM32 whose CYCCNT counts stays awake: \
+in sleep that would stand still |
 | `[trigger]` `pin`, `led` | high while inference runs; the level at which an LED on it is lit, \
 `high` or `low`, where it drives one: `tinyml energy` then marks its result `led` |
 | `[i2c]` `sda`, `scl`, `source` | pins of an I2C bus, for an INA219, INA226 or INA228 \

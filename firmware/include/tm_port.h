@@ -30,6 +30,7 @@ void tm_counter_init(uint32_t clock_hz);
 uint64_t tm_counter_read(void);
 const char *tm_counter_name(void); /* "dwt", "systick", or "clock_ns" on the host */
 uint32_t tm_counter_hz(void);
+int tm_counter_goes_on_in_sleep(void); /* CYCCNT does not */
 
 /* port/startup.c, with the linker script's symbols. */
 uint32_t tm_stack_size(void);

@@ -164,3 +164,8 @@ uint32_t tm_counter_hz(void)
 {
     return counter_hz;
 }
+
+int tm_counter_goes_on_in_sleep(void)
+{
+    return counter != COUNTER_DWT;
+}

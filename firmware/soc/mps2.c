@@ -2,9 +2,9 @@
 #include <stdint.h>
 
 #include "board.h"
-#include "tm_arm.h"
 #include "tm_port.h"
 #include "tm_register.h"
+#include "tm_sleep.h"
 
 #define UART_DATA REGISTER(TM_CONSOLE_BASE + 0x00u)
 #define UART_STATE REGISTER(TM_CONSOLE_BASE + 0x04u)
@@ -20,8 +20,6 @@
 #define UART_INTCLEAR_RX (1u << 1)
 #define UART_BAUDDIV_MIN 16u
 #define TX_TRIES 1000000u
-#define IRQ_WORD (TM_CONSOLE_IRQ / 32u)
-#define IRQ_BIT (1u << TM_CONSOLE_IRQ % 32u)
 
 struct tm_clock tm_clock_init(void)
 {
@@ -49,19 +47,15 @@ int tm_console_read(void)
     return UART_STATE & UART_STATE_RXFULL ? (int)(uint8_t)UART_DATA : -1;
 }
 
-/* An emulated core that spins on the UART holds up the thread that would bring the next byte. The
- * interrupt wakes this one and is never taken: only here is it enabled, with interrupts off. */
+static int waiting(void)
+{
+    return (UART_STATE & UART_STATE_RXFULL) != 0;
+}
+
 void tm_console_wait(void)
 {
-    __asm volatile("cpsid i" ::: "memory");
     UART_INTCLEAR = UART_INTCLEAR_RX;
-    (&NVIC_ICPR)[IRQ_WORD] = IRQ_BIT;
-    (&NVIC_ISER)[IRQ_WORD] = IRQ_BIT;
-    if (!(UART_STATE & UART_STATE_RXFULL)) {
-        __asm volatile("dsb\n wfi" ::: "memory");
-    }
-    (&NVIC_ICER)[IRQ_WORD] = IRQ_BIT;
-    __asm volatile("dsb\n isb\n cpsie i" ::: "memory");
+    tm_sleep_unless(waiting);
 }
 
 void tm_trigger_init(void)

@@ -4,6 +4,7 @@
 #include "board.h"
 #include "tm_port.h"
 #include "tm_register.h"
+#include "tm_sleep.h"
 
 #define CLOCK_TASKS_HFCLKSTART REGISTER(0x40000000u)
 #define CLOCK_EVENTS_HFCLKSTARTED REGISTER(0x40000100u)
@@ -13,6 +14,7 @@
 #define UART_TASKS_STARTTX UART(0x008u)
 #define UART_EVENTS_RXDRDY UART(0x108u)
 #define UART_EVENTS_TXDRDY UART(0x11Cu)
+#define UART_INTENSET UART(0x304u)
 #define UART_ENABLE UART(0x500u)
 #define UART_PSELTXD UART(0x50Cu)
 #define UART_PSELRXD UART(0x514u)
@@ -37,6 +39,7 @@
 #define GPIO_DIRCLR_PIN(pin) (1u << (pin))
 #define UART_BAUDRATE_BAUDRATE_USED (0xFFFFFu << 12)
 #define UART_BAUDRATE_BAUDRATE_HALF (1u << 11) /* of the lowest bit used */
+#define UART_INTENSET_RXDRDY (1u << 2)
 #define TASK_TRIGGER (1u << 0)
 #define EVENT_GENERATED (1u << 0)
 #define BAUDRATE_SCALE 32u
@@ -69,6 +72,9 @@ void tm_console_init(uint32_t clock_hz)
     UART_BAUDRATE = (uint32_t)(rate + UART_BAUDRATE_BAUDRATE_HALF) & UART_BAUDRATE_BAUDRATE_USED;
     UART_ENABLE = UART_ENABLE_ENABLE_ENABLED;
     UART_EVENTS_RXDRDY = 0;
+#ifdef TM_CONSOLE_IRQ
+    UART_INTENSET = UART_INTENSET_RXDRDY;
+#endif
     UART_TASKS_STARTTX = TASK_TRIGGER;
     UART_TASKS_STARTRX = TASK_TRIGGER;
 }
@@ -91,6 +97,18 @@ int tm_console_read(void)
     UART_EVENTS_RXDRDY = 0; /* before RXD: reading it may raise the next event */
     return (int)(uint8_t)UART_RXD;
 }
+
+#ifdef TM_CONSOLE_IRQ
+static int waiting(void)
+{
+    return UART_EVENTS_RXDRDY != 0;
+}
+
+void tm_console_wait(void)
+{
+    tm_sleep_unless(waiting);
+}
+#endif
 
 void tm_trigger_init(void)
 {

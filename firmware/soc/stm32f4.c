@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include "tm_port.h"
+#include "tm_sleep.h"
 
 #define STM32_OLD_USART
 #define STM32_GPIO_BASE 0x40020000u
@@ -63,6 +64,7 @@
 #define USART_SR_TXE (1u << 7)
 #define USART_CR1_RE (1u << 2)
 #define USART_CR1_TE (1u << 3)
+#define USART_CR1_RXNEIE (1u << 5)
 #define USART_CR1_UE (1u << 13)
 
 #if TM_CLOCK_HZ > 168000000
@@ -151,6 +153,9 @@ void tm_console_init(uint32_t clock_hz)
     stm32_uart_pins();
     USART_BRR = tm_rounded(apb1_hz, TM_CONSOLE_BAUD);
     USART_CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;
+#ifdef TM_CONSOLE_IRQ
+    USART_CR1 |= USART_CR1_RXNEIE;
+#endif
 }
 
 void tm_console_write(const char *bytes, uint32_t count)
@@ -165,6 +170,22 @@ int tm_console_read(void)
 {
     return USART_SR & USART_SR_RXNE ? (int)(uint8_t)USART_DR : -1; /* clears an overrun too */
 }
+
+#ifdef TM_CONSOLE_IRQ
+static int waiting(void)
+{
+    return (USART_SR & USART_SR_RXNE) != 0;
+}
+
+/* In an emulator: it has no DWT. On a chip, CYCCNT would stand still in sleep, and idle power would
+ * be another than that of an inference's core. */
+void tm_console_wait(void)
+{
+    if (tm_counter_goes_on_in_sleep()) {
+        tm_sleep_unless(waiting);
+    }
+}
+#endif
 
 void tm_trigger_init(void)
 {
