@@ -278,6 +278,21 @@ def test_the_ladder(name: str, program: str, second: str, third: str, bench: Ben
     assert "slow clock" in probe.summary()
 
 
+@pytest.mark.parametrize(
+    ("name", "slow"),
+    [("nrfjprog", "--clockspeed 500"), ("nrfutil", "--swd-clock-frequency 500")],
+)
+def test_the_ladder_of_nordics_programs(name: str, slow: str, bench: Bench) -> None:
+    """Their chips have no reset line to hold."""
+    program, (listing, good), _ = LINES[name]
+    bench.tool(program, listing, (slow, 0, good[2]), ("", 1, "Error: connection timed out"))
+    probe = bench.probe(name)
+    probe.flash(bench.image)
+    asked = [line for line in bench.asked(program) if "firmware.hex" in line]
+    assert len(asked) == 2 and slow not in asked[0] and slow in asked[1]
+    assert "slow clock" in probe.summary()
+
+
 def test_the_last_attempt_and_all_that_was_tried_are_shown(bench: Bench) -> None:
     bench.tool("openocd", ("", 1, "\n".join(f"line {i}\x1b[31m\x07" for i in range(30))))
     with pytest.raises(ProbeError) as caught:

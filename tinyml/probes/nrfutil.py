@@ -7,7 +7,7 @@ import re
 from typing import ClassVar
 
 from ..errors import ToolError
-from ._flasher import ONCE, Flasher, Rung
+from ._flasher import LADDER, Flasher, Rung
 from ._usb import Found
 
 _OPTIONS = (
@@ -26,7 +26,7 @@ class NrfutilProbe(Flasher):
     known: ClassVar = {"core": r"application|network"}
     suffix = ".hex"
     usb = r"1366:[0-9a-f]{4}"
-    rungs = ONCE
+    rungs = (LADDER[0], Rung("with a slow clock", slow=True))  # nRF chips have no reset to hold
     firmware = re.compile(r'jlinkObFirmwareVersion"?: *"?([^"\n]+)')
     locked = re.compile(
         r"readback protection|protected|APPROTECT|NotAvailableBecauseProtection", re.IGNORECASE
@@ -34,7 +34,9 @@ class NrfutilProbe(Flasher):
     absent = re.compile(r"No (devices?|debug probes?) (were |was )?(found|matched)", re.IGNORECASE)
 
     def load(self, file: str, rung: Rung) -> list[str]:
-        return self._device("program", "--firmware", file, "--options", _OPTIONS)
+        speed = self.speed(rung, slow=500)
+        clock = [] if speed is None else ["--swd-clock-frequency", str(speed)]
+        return self._device("program", "--firmware", file, "--options", _OPTIONS, *clock)
 
     def restart(self) -> list[str]:
         return self._device("reset")
