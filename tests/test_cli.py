@@ -236,13 +236,13 @@ def test_an_interrupt_ends_with_130(tmp_path: Path, model: Path) -> None:
         # Started in the background of a script, this test would hand down that it is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # a build comes first
     while not list(tmp_path.glob("results/*/serial.log")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     try:
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130, stderr

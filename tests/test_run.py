@@ -142,7 +142,7 @@ def test_a_device_that_ends_is_told_with_its_state(image):
         probe.flash(image)
         session = run.connect(probe.console(), Log(), diagnose=probe.diagnose)
         probe._running._process.kill()
-        probe._running._process.wait(5)
+        probe._running._process.wait(60)
         with pytest.raises(RunError, match="closed") as caught:
             session.infer(toy.inputs())
         assert "signal 9" in caught.value.hint
