@@ -42,7 +42,7 @@ from .chips import MODELS
 from .registers import CHIPS as DESCRIBED
 from .test_build import emulate
 from .test_soc_images import small_model
-from .wired import AtPort, Measured, Wired
+from .wired import AtPort, Measured, Wired, patient  # noqa: F401
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"

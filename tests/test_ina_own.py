@@ -28,7 +28,7 @@ from .emulators.ina import CHIPS, Steps, Stranger
 from .test_soc_images import small_model
 
 pytest.importorskip("unicorn")
-from .wired import Measured, Wired
+from .wired import Measured, Wired, patient  # noqa: F401
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"

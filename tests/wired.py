@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
 import unicorn
 
 from tinyml.board import Board, Pin
@@ -22,6 +23,16 @@ CYCCNT, SYST_CVR = 0xE0001004, 0xE000E018
 DIRECTIONS = {"DIRSET": True, "GPIO_OE_SET": True, "DIRCLR": False, "GPIO_OE_CLR": False}
 LEVELS = {"OUTSET": True, "GPIO_OUT_SET": True, "DR_SET": True}
 LEVELS |= {"OUTCLR": False, "GPIO_OUT_CLR": False, "DR_CLEAR": False}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer waits for an answer: a simulated core is slower than a real one, and slower still on a
+    busy computer."""
+    monkeypatch.setattr("tinyml.link._COMMAND_SECONDS", 60.0)
+    monkeypatch.setattr("tinyml.link._RETRY_SECONDS", 60.0)
+    monkeypatch.setattr("tinyml.meters.ina._ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr("tinyml.meters.ina._SILENCE_SECONDS", 60.0)
 
 
 def ones(value: int) -> Iterator[int]:
