@@ -353,9 +353,14 @@ def c(name, *shape): return numpy_helper.from_array(rng.normal(0, .3, shape).ast
 node = helper.make_node
 nodes = [node("Conv", ["image", "w", "b"], ["c"], pads=[1] * 4), node("Relu", ["c"], ["r"]),
     node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
-    node("Flatten", ["p"], ["f"]), node("Gemm", ["f", "wf", "bf"], ["chances"])]
+    node("Flatten", ["p"], ["f"]), node("Gemm", ["f", "wf", "bf"], ["d"]),
+    # As exporters write the root of a size, which onnx2tf takes for a layer.
+    node("Shape", ["f"], ["s"]), node("Gather", ["s", "one"], ["n"]),
+    node("Cast", ["n"], ["k"], to=TensorProto.FLOAT), node("Sqrt", ["k"], ["q"]),
+    node("Div", ["d", "q"], ["chances"])]
 def info(name, *shape): return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 weights = [c("w", 6, 3, 3, 3), c("b", 6), c("wf", 96, 5), c("bf", 5)]
+weights.append(numpy_helper.from_array(numpy.array(1, "i8"), "one"))
 graph = helper.make_graph(
     nodes, "net", [info("image", "N", 3, 8, 8)], [info("chances", "N", 5)], weights)
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -379,6 +384,38 @@ onnx.save(model, "free.onnx")
         quantize.quantize(
             tmp_path / "free.onnx", calibration=data_file, output=tmp_path / "free.tflite"
         )
+
+
+@needs("onnx2tf")
+def test_what_exporters_write_round_a_layer_is_simplified() -> None:
+    """The root of a size becomes a constant, and a GELU what TensorFlow takes for one."""
+    script = """
+import numpy, onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from tinyml.onnx import fold, order_gelu
+node = helper.make_node
+def c(name, value): return numpy_helper.from_array(numpy.array(value), name)
+nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "one"], ["n"]),
+    node("Cast", ["n"], ["k"], to=TensorProto.FLOAT), node("Sqrt", ["k"], ["q"]),
+    node("Mul", ["x", "q"], ["z"]), node("Div", ["z", "root"], ["e"]), node("Erf", ["e"], ["f"]),
+    node("Add", ["f", "unit"], ["g"]), node("Mul", ["z", "g"], ["h"]),
+    node("Mul", ["h", "half"], ["y"])]
+def info(name, *shape): return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+f = numpy.float32
+weights = [c("one", 1), c("root", f(2 ** 0.5)), c("unit", f(1)), c("half", f(0.5))]
+graph = helper.make_graph(nodes, "net", [info("x", 1, 9)], [info("y", 1, 9)], weights)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+x = {"x": numpy.linspace(-3, 3, 9, dtype="f")[None]}
+(want,) = ReferenceEvaluator(model).run(None, x)
+after = order_gelu(fold(onnx.shape_inference.infer_shapes(model, data_prop=True)))
+onnx.checker.check_model(after, full_check=True)
+(got,) = ReferenceEvaluator(after).run(None, x)
+assert (got == want).all(), got - want
+assert [n.op_type for n in after.graph.node] == ["Mul", "Div", "Erf", "Add", "Mul", "Mul"]
+assert [sorted(n.input) for n in after.graph.node][-2:] == [["half", "z"], ["g", "h"]]
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=200)
 
 
 def close_to_wanted(path: Path, inputs: dict[str, np.ndarray], wanted: np.ndarray) -> None:

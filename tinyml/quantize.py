@@ -77,7 +77,8 @@ _ONNX = Child(
         "load": ("onnx could not read {name}", "check it with onnx.checker.check_model(file)"),
         "convert": (
             "onnx2tf failed on {name}",
-            "simplify the model (onnxsim), or replace the operator it names; docs/CONVERTING.md",
+            "simplify the model (onnxsim), or replace the operator it names; a model from PyTorch "
+            "converts as .pt2 too; docs/CONVERTING.md",
         ),
     },
 )
