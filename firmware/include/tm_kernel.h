@@ -51,7 +51,7 @@ struct tm_out {
 
 static inline int32_t tm_ring(int32_t y, int32_t ring)
 {
-    return ring ? y % ring : y;
+    return ring ? (int32_t)((uint32_t)y % (uint32_t)ring) : y;
 }
 
 static inline const void *tm_in_row(struct tm_in view, int32_t y)
@@ -82,6 +82,15 @@ static inline int32_t tm_clamp(int32_t v, int32_t lo, int32_t hi)
 static inline int32_t tm_clamp_s16(int32_t v)
 {
     return tm_clamp(v, -32768, 32767);
+}
+
+/* sum / count, halves away from zero. Divided without signs here and above: Cortex-M0 has that at
+ * hand, for printing numbers. */
+static inline int32_t tm_average(int32_t sum, int32_t count)
+{
+    const uint32_t size = sum < 0 ? 0u - (uint32_t)sum : (uint32_t)sum;
+    const int32_t mean = (int32_t)((size + (uint32_t)count / 2) / (uint32_t)count);
+    return sum < 0 ? -mean : mean;
 }
 
 TM_DRIVER void tm_clamp_bytes(int8_t *at, int32_t count, int32_t lo, int32_t hi)

@@ -32,7 +32,7 @@ TM_KERNEL void average_pool2d_s8(const struct average_pool2d_s8 *p, int32_t y0, 
                     for (int32_t kx = kx0; kx < kx1; kx++)
                         sum += row[(ix + kx) * p->in_c + c];
                 }
-                sum = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+                sum = tm_average(sum, count);
                 *to++ = (int8_t)tm_clamp(sum, p->act_min, p->act_max);
             }
         }

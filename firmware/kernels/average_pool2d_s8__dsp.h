@@ -17,7 +17,7 @@ struct average_pool2d_s8__dsp {
 
 TM_PIECE int8_t average_pool2d_s8__dsp_one(int32_t sum, int32_t count)
 {
-    return (int8_t)((sum > 0 ? sum + count / 2 : sum - count / 2) / count);
+    return (int8_t)tm_average(sum, count);
 }
 
 TM_DRIVER void average_pool2d_s8__dsp(const struct average_pool2d_s8__dsp *p, int32_t y0,

@@ -18,8 +18,7 @@ TM_KERNEL void average_rows(const struct average_rows *p, int32_t y0, int32_t y1
     const int32_t *totals = sums.base, count = p->in_h * p->in_w;
     tm_add_rows(in, y0, y1, p->in_w, p->in_c, p->bytes, sums.base);
     for (int32_t c = 0; y1 == p->in_h && c < p->in_c; c++) {
-        const int32_t sum = totals[c];
-        const int32_t mean = (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+        const int32_t mean = tm_average(totals[c], count);
         tm_put_value(out.base, c, p->bytes, tm_clamp(mean, p->act_min, p->act_max));
     }
 }

@@ -10,13 +10,13 @@
 #include "tm_thumb.h"
 
 struct conv2d_s8__thumb {
-    int32_t in_h, in_w, in_c, out_w, out_c;
-    int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
-    int32_t in_zero, act_min, act_max;
-    int32_t run;   /* taps of one kernel row */
-    int32_t taps;  /* ker_h * run */
-    int32_t width; /* taps, with zero weights up to a multiple of eight */
-    int32_t chunk; /* pixels whose columns are made at a time */
+    uint16_t in_h, in_w, in_c, out_w, out_c;
+    uint16_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
+    int16_t in_zero, act_min, act_max;
+    uint16_t run;   /* taps of one kernel row */
+    uint16_t taps;  /* ker_h * run */
+    uint16_t width; /* taps, with zero weights up to a multiple of eight */
+    uint16_t chunk; /* pixels whose columns are made at a time */
     const int8_t *weights;   /* [pair of channels][width / 4][2]: taps 1, 0, 3, 2 */
     const int32_t *channels; /* [channel][4]: see tm_split_sums */
 };

@@ -9,12 +9,12 @@
 #include "tm_thumb2.h"
 
 struct conv2d_s8__thumb2 {
-    int32_t in_h, in_w, in_c, out_w, out_c;
-    int32_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
-    int32_t in_zero, act_min, act_max;
-    int32_t run;           /* taps of one kernel row */
-    int32_t taps;          /* ker_h * run */
-    int32_t chunk;         /* pixels whose columns are made at a time, a multiple of four */
+    uint16_t in_h, in_w, in_c, out_w, out_c;
+    uint16_t ker_h, ker_w, stride_h, stride_w, pad_h, pad_w;
+    int16_t in_zero, act_min, act_max;
+    uint16_t run;          /* taps of one kernel row */
+    uint16_t taps;         /* ker_h * run */
+    uint16_t chunk;        /* pixels whose columns are made at a time, a multiple of four */
     const int8_t *weights; /* [pair of channels][taps][2] */
     const int32_t *pairs;  /* [pair of channels][10], see tm_thumb2.h */
 };

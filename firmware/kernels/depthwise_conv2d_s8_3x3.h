@@ -3,7 +3,8 @@
  * inputs are gathered as a plane of words x[i] + x[i + 1] * 2^16, padded with the zero point, which
  * is part of the bias.
  * Cortex-M0, emulated instructions of the keyword spotter, whose other layers stay as they are:
- * 13.1 M with depthwise_conv2d_s8, 10.3 M with this. Text: about 550 bytes for each layer, or once.
+ * 13.1 M with depthwise_conv2d_s8, 10.3 M with this. On Cortex-M3, too, where two outputs in one
+ * SMLAL take fewer instructions, but more cycles. Text: about 550 bytes for each layer, or once.
  * scratch: the plane, (rows - 1) * stride_h + 3 rows of `plane_w` words. */
 #ifndef TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_H
 #define TM_KERNELS_DEPTHWISE_CONV2D_S8_3X3_H
@@ -11,10 +12,10 @@
 #include "tm_split.h"
 
 struct depthwise_conv2d_s8_3x3 {
-    int32_t in_h, in_w, in_c, out_w, out_c, depth_multiplier;
-    int32_t stride_h, stride_w, pad_h, pad_w;
-    int32_t in_zero, act_min, act_max;
-    int32_t plane_w;
+    uint16_t in_h, in_w, in_c, out_w, out_c, depth_multiplier;
+    uint16_t stride_h, stride_w, pad_h, pad_w;
+    int16_t in_zero, act_min, act_max;
+    uint16_t plane_w;
     const int8_t *weights;   /* [channel][9] */
     const int32_t *channels; /* [channel][4]: bias, multiplier, addend, shift, see tm_split.h */
 };
@@ -73,15 +74,16 @@ TM_DRIVER void depthwise_conv2d_s8_3x3(const struct depthwise_conv2d_s8_3x3 *p, 
     const int32_t rows = (y1 - y0 - 1) * p->stride_h + 3;
     for (int32_t i = 0; i < rows * p->plane_w; i++)
         plane[i] = p->in_zero * (1 + (1 << 16)); /* the padding is the same for all, and stays */
-    for (int32_t o = 0; o < p->out_c; o++) {
+    const uint32_t multiplier = p->depth_multiplier;
+    for (uint32_t o = 0; o < p->out_c; o++) {
         const int8_t *taps = p->weights + 9 * o;
         uint32_t w[6];
         for (int32_t i = 0; i < 3; i++, taps += 3) {
             w[2 * i] = (uint32_t)(taps[1] + taps[0] * (1 << 16));
             w[2 * i + 1] = (uint32_t)(taps[2] * (1 << 16));
         }
-        if (o % p->depth_multiplier == 0)
-            depthwise_conv2d_s8_3x3_gather(p, in, o / p->depth_multiplier,
+        if (o % multiplier == 0)
+            depthwise_conv2d_s8_3x3_gather(p, in, (int32_t)(o / multiplier),
                                            y0 * p->stride_h - p->pad_h, rows, plane);
         const int32_t *from = plane;
         for (int32_t y = y0; y < y1; y++, from += p->stride_h * p->plane_w)

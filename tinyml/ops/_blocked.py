@@ -13,6 +13,7 @@ from ._variant import Lower, variant
 PORTABLE: frozenset[str] = frozenset()
 THUMB = frozenset({"thumb"})
 THUMB2 = frozenset({"thumb2"})
+_MOST = (1 << 15) - 1  # of a size
 _COLUMN_BYTES = 2048  # of scratch, unless four pixels need more
 _CONV = "in_h in_w in_c out_w out_c ker_h ker_w stride_h stride_w pad_h pad_w in_zero".split()
 _DEPTHWISE = (
@@ -21,11 +22,19 @@ _DEPTHWISE = (
 ).split()
 
 
-def _conv_refusal(call: Call) -> str | None:
+def _size_refusal(call: Call, taps: int = 0) -> str | None:
+    """Parameters of 16 bits: half the constants where a program is built for size."""
+    most = max(taps, *map(int, call.params.values()))
+    return f"a size over {_MOST}" if most > _MOST else None
+
+
+def _conv_refusal(call: Call, weights: Array) -> str | None:
     p = call.params
     if p["dil_h"] != 1 or p["dil_w"] != 1:
         return "dilation"
-    return "groups" if p["group_in"] != p["in_c"] else None
+    if p["group_in"] != p["in_c"]:
+        return "groups"
+    return _size_refusal(call, weights.size // len(weights))
 
 
 def _doubled(values: Array, bits: int) -> Array:
@@ -44,7 +53,7 @@ def conv_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
     return (
-        _conv_refusal(scalar)
+        _conv_refusal(scalar, w)
         or _rescaling.scale_refusal(scalar, w)
         or _rescaling.sum_refusal(scalar, w, 23)
     )
@@ -145,7 +154,7 @@ def conv_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     assert weights.data is not None
     w = weights.data
     return (
-        _conv_refusal(scalar)
+        _conv_refusal(scalar, w)
         or _rescaling.scale_refusal(scalar, w)
         or _pairing_refusal(w)
         or _rescaling.sum_refusal(scalar, w, 29)
@@ -187,42 +196,14 @@ def _by_channel(weights: Tensor) -> Array:
     return np.ascontiguousarray(weights.data.reshape(-1, weights.shape[3]).T)
 
 
-def depthwise_3x3_fits(scalar: Call, weights: Tensor) -> str | None:
-    p = scalar.params
-    if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
-        return "a kernel other than 3x3"
-    if p["stride_w"] not in (1, 2):
-        return "strides over 2"
-    if scalar.rows * p["out_w"] == 1:
-        return "a single pixel"  # it makes four
-    w = _by_channel(weights)
-    return _rescaling.scale_refusal(scalar, w) or _rescaling.sum_refusal(scalar, w, 23)
-
-
-def depthwise_3x3_call(scalar: Call, weights: Tensor) -> Call:
-    """depthwise_conv2d_s8_3x3__thumb2 in place of depthwise_conv2d_s8."""
-    w = _by_channel(weights)
-    p = scalar.params
-    taps = np.pad(w, ((0, 0), (0, 3))).view("<i4")  # nine bytes and three to fill up
-    columns = (int(p["out_w"]) + 1) // 2 * 2  # outputs come in twos
-    plane_w = max((columns - 1) * int(p["stride_w"]) + 3, int(p["pad_w"]) + int(p["in_w"]))
-    rows = ((scalar.rows + 1) // 2 - 1) * int(p["stride_h"]) + 3
-    return replace(
-        scalar,
-        kernel="depthwise_conv2d_s8_3x3__thumb2",
-        params={**{k: p[k] for k in _DEPTHWISE}, "plane_w": plane_w},
-        constants={"channels": np.concatenate([_wide_constants(scalar, w, 23), taps], axis=1)},
-        scratch=rows * plane_w * 4,
-        in_place=_order.channel_by_channel(scalar),
-    )
-
-
 def depthwise_pairs_fits(scalar: Call, weights: Tensor) -> str | None:
     p = scalar.params
     if (p["ker_h"], p["ker_w"], p["dil_h"], p["dil_w"]) != (3, 3, 1, 1):
         return "a kernel other than 3x3"
     if scalar.rows * p["out_w"] == 1:
         return "a single pixel"
+    if refusal := _size_refusal(scalar):
+        return refusal
     w = _by_channel(weights)
     if (w == -128).sum(axis=1).max() > 1:
         return "two weights of -128 in a channel"
@@ -246,12 +227,9 @@ def depthwise_pairs_call(scalar: Call, weights: Tensor) -> Call:
     )
 
 
-def depthwise_kernels(scalar: Lower) -> tuple[Kernel, ...]:
+def depthwise_kernel(scalar: Lower) -> Kernel:
     name = "depthwise_conv2d_s8_3x3"
-    return (
-        variant(f"{name}__thumb2", scalar, depthwise_3x3_fits, depthwise_3x3_call, THUMB2),
-        variant(name, scalar, depthwise_pairs_fits, depthwise_pairs_call, PORTABLE),
-    )
+    return variant(name, scalar, depthwise_pairs_fits, depthwise_pairs_call, PORTABLE)
 
 
 def conv_kernels(scalar: Lower) -> tuple[Kernel, ...]:

@@ -151,7 +151,7 @@ register(
             _mve.depthwise_kernel(lower),
             _dsp_line.kernel(lower),
             *_dsp_depthwise.depthwise_kernels(lower),
-            *_blocked.depthwise_kernels(lower),
+            _blocked.depthwise_kernel(lower),
             Kernel("depthwise_conv2d_s8", lower),
         ),
         read,
