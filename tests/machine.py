@@ -27,6 +27,8 @@ MOST_MICROSECONDS = 60_000_000
 class Machine:
     """A core with the board's memory; other addresses are the chip's registers."""
 
+    most_microseconds = MOST_MICROSECONDS
+
     def __init__(self, image: Image, chip: Chip) -> None:
         from unicorn import arm_const
 
@@ -96,7 +98,7 @@ class Machine:
             start = self.board.flash.start | 1  # boot stage 2
         else:
             self.cpu.reg_write(self.arm.UC_ARM_REG_SP, self.symbols["__stack_top"])
-        self.cpu.emu_start(start | 1, 0xFFFFFFFE, timeout=MOST_MICROSECONDS)
+        self.cpu.emu_start(start | 1, 0xFFFFFFFE, timeout=self.most_microseconds)
 
     def boot(self) -> str:
         """What the firmware writes at first."""

@@ -106,6 +106,7 @@ class Wired(Machine):
     """
 
     access_us, poll_us = 0.5, 20.0
+    most_microseconds = 600_000_000  # over() ends it
 
     def __init__(
         self,

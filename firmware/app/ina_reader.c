@@ -137,10 +137,10 @@ static int stream(struct tm_ina *ina, const char *clock_status)
 {
     uint32_t period = tm_counter_hz() / TM_INA_RATE;
     uint64_t next = tm_counter_read();
-    int trigger = 0, ready = 0, error = 0;
+    int trigger = 0, ready = 0, error = 0, asked = 0;
     for (uint32_t tries = 0; error == 0 && !ready && tries < 3; tries++) { /* no value before it */
         next += period;
-        serve(next);
+        asked |= serve(next);
         error = tm_ina_ready(ina, &ready);
     }
     for (uint32_t number = 0; error == 0; number++) {
@@ -148,8 +148,10 @@ static int stream(struct tm_ina *ina, const char *clock_status)
         for (; next + period < tm_counter_read(); next += period) {
             number++; /* the bus is slower than the rate */
         }
-        if (serve(next)) {
+        asked |= serve(next);
+        if (asked && room()) {
             put_reader(ina, clock_status);
+            asked = 0;
         }
         struct tm_ina_reading reading;
         int level = tm_trigger_read();
