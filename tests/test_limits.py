@@ -9,7 +9,7 @@ import pytest
 
 from tests.executor import Executor
 from tests.modelfile import VALID, ModelFile
-from tests.oracle import Tflm
+from tests.oracle import Litert, Tflm
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.errors import ModelError
@@ -89,10 +89,29 @@ def spectrum(length: int) -> Callable[[], ModelFile]:
     return model
 
 
+def picked() -> ModelFile:
+    """x[i : i + 2], i an input."""
+    m = ModelFile()
+    places = [m.input([6], **A), m.input([1], dtype="int32"), m.input([1], dtype="int32")]
+    places.append(m.constant(np.array([1], np.int32)))
+    m.op("STRIDED_SLICE", places, [m.output([2], **A)], "StridedSliceOptions")
+    return m
+
+
+def one_hot() -> ModelFile:
+    m = ModelFile()
+    values = [np.array(4, np.int32), np.array(1, np.float32), np.array(0, np.float32)]
+    places = [m.input([3], dtype="int32"), *map(m.constant, values)]
+    m.op("ONE_HOT", places, [m.output([3, 4], dtype="float32")], "OneHotOptions", axis=-1)
+    return m
+
+
 SCALES = "different scales"
 FLAG: Kind = {"dtype": "bool"}
 REFUSED: dict[str, tuple[Callable[[], ModelFile], str]] = {
-    "CONCATENATION, int16": (concatenation, SCALES),
+    "CONCATENATION, int16": (concatenation, f"{SCALES}.*put a QUANTIZE .* before each input"),
+    "STRIDED_SLICE, computed": (picked, r"computed, .*: take tf\.slice .* or tf\.gather"),
+    "ONE_HOT": (one_hot, r"not supported: tf\.gather\(tf\.eye"),
     "FLOOR_DIV": (lambda: joined("FLOOR_DIV", COUNT, COUNT, COUNT), "integers have scales"),
     "FLOOR_MOD": (lambda: joined("FLOOR_MOD", COUNT, COUNT, COUNT), "integers have scales"),
     "ADD_N of 32 terms": (many_terms, "adds 32 values; the accumulator holds 31"),
@@ -130,6 +149,20 @@ def test_what_would_come_out_wrong_is_refused(name: str) -> None:
     model, words = REFUSED[name]
     with pytest.raises(ModelError, match=words):
         aot.plan(tflite.parse(model().finish()))
+
+
+@pytest.mark.parametrize("model", [picked, one_hot])
+def test_tflm_lacks_it_too(model: Callable[[], ModelFile]) -> None:
+    with pytest.raises(RuntimeError, match="TFLM failed"):
+        Tflm(model().finish())
+
+
+def test_a_gather_of_rows_stands_for_one_hot() -> None:
+    m = ModelFile()
+    table, index = m.constant(np.eye(4, dtype=np.float32)), m.input([3], dtype="int32")
+    m.op("GATHER", [table, index], [m.output([3, 4], dtype="float32")], "GatherOptions", axis=0)
+    values = np.array([1, 3, 0], np.int32)
+    assert run(m, values) == Litert(one_hot().finish())([values])[0].reshape(-1).tolist()
 
 
 def run(m: ModelFile, *inputs: np.ndarray) -> list[object]:

@@ -110,6 +110,16 @@ def test_a_range_that_few_values_need_is_told() -> None:
     assert any("'first'" in f and "of the int8 range" in f for f in report.findings)
 
 
+def test_a_scale_that_the_operator_fixes_is_not_the_calibration_s_fault() -> None:
+    """A softmax of many like values is small, whatever the samples were."""
+    found = [
+        quality.Layer("l", op, "int8", "t", 0.0, 0.0, (0.0, 0.05), (0.0, 0.996), 0.5)
+        for op in ("SOFTMAX", "LOGISTIC", "ADD")
+    ]
+    assert all("(ADD)" in f for f in quality._layer_findings(found))
+    assert len(list(quality._layer_findings(found))) == 2
+
+
 def test_accuracy_of_both_models_is_measured() -> None:
     values = np.zeros((10, 1, 8, 1), np.float32)
     values[np.arange(10), 0, np.arange(10) % 8, 0] = 0.5

@@ -80,7 +80,11 @@ value to the subgraph, and assign behind it what that gives |
 run | `tinyml quantize` unrolls LSTM, GRU and RNN layers; or build them with `unroll=True` |
 | WHERE of a computed condition | how many values it gives depends on them | \
 `tf.where(condition, a, b)`, which is SELECT_V2 |
-| computed weights, axes or shapes | the same | constants; a batch size of 1 folds most of them |
+| STRIDED_SLICE of a computed begin, as of `x[i]` | TFLite-Micro lacks it too | \
+`tf.slice` with a constant size, or `tf.gather` |
+| ONE_HOT | the same | `tf.gather(tf.eye(depth), x)` |
+| computed weights, axes or shapes | how large the results are depends on them | \
+constants; a batch size of 1 folds most of them |
 | other CUSTOM and Flex (Select TF) operators | there is no code for them on a microcontroller | \
 replace the layer; engine `tflm` takes custom operators of your own |
 | weights with a zero point, or scales along another axis | no kernel can read them | \

@@ -219,7 +219,9 @@ def _places(runner: Any, *dtypes: type) -> dict[tuple[str, tuple[int, ...]], int
 def _layer_findings(layers: Sequence[Layer]) -> Iterator[str]:
     for layer in layers:
         name = f"layer {layer.label!r} ({layer.op})"
-        if layer.saturated > _SATURATED and layer.op not in _FIXED_SCALES:
+        if layer.op in _FIXED_SCALES:  # whatever the calibration data
+            continue
+        if layer.saturated > _SATURATED:
             yield (
                 f"{name}: {layer.saturated:.1%} of its values lie outside of what "
                 f"{layer.kind} holds, {layer.holds[0]:.4g} to {layer.holds[1]:.4g}: calibrate "

@@ -31,6 +31,11 @@ WHY_NOT_CUSTOM: Mapping[str, str] = {
 }
 """Why the engine lacks a custom operator of TFLite-Micro, and the way out."""
 
+INSTEAD: Mapping[str, str] = {
+    "ONE_HOT": "tf.gather(tf.eye(depth), x) gives the same for indices in range",
+}
+"""What to build a model with instead of a builtin that TFLite-Micro lacks, too."""
+
 
 def check(graph: Graph, floats: bool = False) -> None:
     """Raise ModelError naming every operator and layer the engine cannot compile.
@@ -62,7 +67,7 @@ def refusals_of(node: Node, graph: Graph) -> Sequence[str]:
     """Why this node cannot be compiled, each a whole clause; empty where it can."""
     op = OPS.get(node.op)
     if op is None:
-        why = WHY_NOT_CUSTOM.get(node.op.removeprefix("CUSTOM:"), "")
+        why = INSTEAD.get(node.op) or WHY_NOT_CUSTOM.get(node.op.removeprefix("CUSTOM:"), "")
         clause = f"operator {node.op} (layer {node.label!r}) is not supported"
         return [f"{clause}: {why}" if why else clause]
     refusals = _int4_refusals(node, graph) or op.check(node, graph)

@@ -38,7 +38,10 @@ def check(node: Node, graph: Graph) -> list[str]:
         return ["its inputs and output are not of one type that can be moved"]
     differ = any(not _move.same_scale(t, y) for t in parts)
     if differ and (y.dtype != np.int8 or any(t.quant and t.quant.per_channel for t in parts)):
-        return ["its inputs and output have different scales, which only int8 may have"]
+        return [
+            "its inputs and output have different scales, which only int8 may have (TFLite-Micro "
+            "copies the values as they are): put a QUANTIZE to the output's scale before each input"
+        ]
     return _join.refusals(y, parts, axis)
 
 

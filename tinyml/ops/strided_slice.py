@@ -51,7 +51,10 @@ def view(node: Node, graph: Graph) -> View | str:
     attrs = node.attrs
     begin, end, strides = (integers(node, graph, i) for i in (1, 2, 3))
     if begin is None or end is None or strides is None:
-        return "its begin, end and strides are not constants"
+        return (
+            "its begin, end or strides are computed, which TFLite-Micro lacks as well: take "
+            "tf.slice with a constant size, or tf.gather"
+        )
     if not len(begin) == len(end) == len(strides) or 0 in strides:
         return "its begin, end and strides do not belong together"
     if attrs.offset:
