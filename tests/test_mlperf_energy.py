@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from tests.emulators.interface_board import InterfaceBoard
 from tests.emulators.lpm01a import Lpm01aEmulator
-from tests.emulators.pin import QemuPin, Watched
+from tests.emulators.pin import ARGUMENTS, QemuPin, Watched
 from tests.emulators.ppk2 import Ppk2Emulator
 from tinyml import cli, flow, mlperf, mlperf_interface
 from tinyml.board import load_board
@@ -66,7 +66,7 @@ def wired(built, **options):
     """The firmware running, and the interface board between its console and a pseudo terminal."""
     with ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        probe = open_probe("qemu", built.board, {"icount": "off", "arguments": "-d unimp"})
+        probe = open_probe("qemu", built.board, {"icount": "off", "arguments": ARGUMENTS})
         probe.flash(built.image.elf)
         command = probe.command(f"tcp:127.0.0.1:{server.getsockname()[1]},nodelay=on")
         process = subprocess.Popen(

@@ -1,6 +1,7 @@
 """A pin of a board that QEMU emulates, and what a meter with it on its digital input sees.
 
-QEMU 7.2 has no GPIO of STM32F4; `-d unimp` tells each access to what it lacks, at once.
+QEMU 7.2 has no GPIO of STM32F4; `ARGUMENTS` make it tell each write to a register, and when that
+was: to the microsecond, however late the line is read here.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-_BSRR = re.compile(
-    r"GPIO([A-K]): unimplemented device write \(size 4, offset 0x0*18, value 0x(\w+)"
-)
-_HOLD = 0.0015  # seconds: the firmware holds a level of the pin for 2 ms
-_LAG = 0.1  # seconds: what QEMU said by then has been read
+ARGUMENTS = "-trace memory_region_ops_write -msg timestamp=on"
+_WRITE = re.compile(r"\d+@(\d+\.\d+):memory_region_ops_write")
+_BSRR = re.compile(r" addr 0x\w+[048c]18 value 0x(\w+) size 4 name 'GPIO([A-K])'")
+_HOLD = 0.0015  # seconds: the firmware holds a level for 2 ms of the 16 MHz that it believes in
+_LAG = 1.0  # seconds: what QEMU said by then has been read
 
 
 class QemuPin:
@@ -29,24 +30,26 @@ class QemuPin:
         self.said: list[str] = []
         self._port, self._bit = name[1], int(name[2:])
         self._lines: Iterable[str] = process.stderr or ()
+        self._epoch = time.time() - time.monotonic()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in self._lines:
+            written = _WRITE.match(line)
             found = _BSRR.search(line)
-            if found and found[1] == self._port:
-                value = int(found[2], 16)
-                if value >> self._bit & 1:
-                    self._level(True)
-                elif value >> (self._bit + 16) & 1:
-                    self._level(False)
-            elif "unimplemented device" not in line:
+            if not written:
                 self.said.append(line)
+            elif found and found[2] == self._port:
+                value, at = int(found[1], 16), float(written[1]) - self._epoch
+                if value >> self._bit & 1:
+                    self._level(at, True)
+                elif value >> (self._bit + 16) & 1:
+                    self._level(at, False)
 
-    def _level(self, high: bool) -> None:
+    def _level(self, at: float, high: bool) -> None:
         if not self.edges or self.edges[-1][1] != high:
             last = self.edges[-1][0] if self.edges else 0.0
-            self.edges.append((max(time.monotonic(), last + _HOLD), high))
+            self.edges.append((max(at, last + _HOLD), high))
 
 
 class Watched:
