@@ -108,6 +108,11 @@ def test_no_step_takes_a_kernel_that_the_next_best_would_beat(
         if step.use.instructions > max(other * 1.05, other + 100)
     ]
     assert not beaten
+    key = f"{core} {name} speed"
+    before = benchmark.committed()
+    if compiler_of(before[key]["toolchain"]) == compiler_of(found.toolchain):
+        after = {"instructions": found.total.instructions}
+        assert not benchmark.regressions(before, {key: after}), f"where that is meant, {UPDATE}"
 
 
 def test_committed_figures_are_complete() -> None:
