@@ -387,6 +387,38 @@ onnx.save(model, "free.onnx")
 
 
 @needs("onnx2tf")
+def test_a_recurrent_layer_of_an_onnx_model_is_unrolled(tmp_path: Path) -> None:
+    save = """
+import numpy, onnx, onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+rng = numpy.random.default_rng(3)
+def c(name, *shape): return numpy_helper.from_array(rng.normal(0, .5, shape).astype("f"), name)
+def info(name, *shape): return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+node = helper.make_node
+nodes = [node("Transpose", ["series"], ["t"], perm=[1, 0, 2]),
+    node("GRU", ["t", "w", "r", "b"], ["", "h"], hidden_size=4, linear_before_reset=1),
+    node("Squeeze", ["h", "first"], ["s"]), node("Gemm", ["s", "wf", "bf"], ["chances"])]
+weights = [c("w", 1, 12, 5), c("r", 1, 12, 4), c("b", 1, 24), c("wf", 4, 2), c("bf", 2),
+    numpy_helper.from_array(numpy.array([0]), "first")]
+graph = helper.make_graph(nodes, "net", [info("series", 1, 3, 5)], [info("chances", 1, 2)], weights)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+model.ir_version = 8
+onnx.save(model, "net.onnx")
+x = rng.uniform(-1, 1, (40, 3, 5)).astype("f")
+run = onnxruntime.InferenceSession("net.onnx").run
+numpy.save("wanted.npy", numpy.concatenate([run(None, {"series": v[None]})[0] for v in x]))
+numpy.savez("data.npz", series=x.transpose(0, 2, 1))
+"""
+    subprocess.run([sys.executable, "-c", save], cwd=tmp_path, check=True, timeout=200)
+    done = quantize.quantize(
+        tmp_path / "net.onnx", calibration=tmp_path / "data.npz", output=tmp_path / "net.tflite"
+    )
+    assert "WHILE" not in {n.op for n in tflite.load(done.path).nodes}
+    series = np.load(tmp_path / "data.npz")["series"]
+    close_to_wanted(done.path, {"series": series}, np.load(tmp_path / "wanted.npy"))
+
+
+@needs("onnx2tf")
 def test_what_exporters_write_round_a_layer_is_simplified() -> None:
     """The root of a size becomes a constant, and a GELU what TensorFlow takes for one."""
     script = """

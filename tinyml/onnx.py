@@ -49,6 +49,7 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
         output_folder_path=job["output"],
         output_signaturedefs=True,
         non_verbose=True,
+        enable_rnn_unroll=True,  # else a WHILE over tensors of changing sizes
     )
     inputs = [entry.name for entry in _inputs(model)]
     return {"input_names": inputs, "output_names": [e.name for e in model.graph.output]}
