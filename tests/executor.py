@@ -26,8 +26,13 @@ FOLDER = "TINYML_TEST_OBJECTS"
 """The variable that names the folder of what is compiled once per run."""
 GUARD = 64
 MOST_TURNS = 1000
-_FIELD = re.compile(r"(const )?(int32_t|int64_t|int8_t|int16_t|float|uint8_t) ([^;]+);")
-_SCALARS = {"int32_t": ctypes.c_int32, "float": ctypes.c_float}
+_FIELD = re.compile(r"\b(const )?((?:int|uint)(?:8|16|32|64)_t|float) ([^;]+);")
+_SCALARS = {
+    "int16_t": ctypes.c_int16,
+    "uint16_t": ctypes.c_uint16,
+    "int32_t": ctypes.c_int32,
+    "float": ctypes.c_float,
+}
 
 
 class _View(ctypes.Structure):
