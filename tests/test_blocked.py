@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ops import fully_connected
+from tests.ops import conv_2d, depthwise_conv_2d, fully_connected
+from tests.pick import Seeded
 from tinyml import tflite
 from tinyml.engines import aot
 from tinyml.graph import Tensor
@@ -126,3 +127,30 @@ def test_a_channel_that_cannot_leave_one_value_is_not_refused() -> None:
     far = replace(call, constants={**call.constants, **scale})
     assert "23 bits" in str(_rescaling.sum_refusal(far, np.array([[127] * 99]), 23))
     assert _rescaling.sum_refusal(far, np.array([[3, -2, 1]]), 23) is None
+
+
+@pytest.mark.parametrize(
+    ("case", "fits"),
+    [
+        (conv_2d.case, _blocked.conv_fits),
+        (conv_2d.case, _blocked.conv_pairs_fits),
+        (depthwise_conv_2d.case, _blocked.depthwise_pairs_fits),
+    ],
+)
+def test_a_size_that_leaves_its_16_bits_is_refused(case, fits) -> None:
+    """Found among drawn layers: one that fits, and what becomes of it as it grows."""
+    for seed in range(200):
+        graph = tflite.parse(case(Seeded(seed)))
+        step = aot.plan(graph, frozenset()).steps[-1]
+        weights = graph.tensors[graph.nodes[-1].inputs[1]]
+        call = step.call
+        if call.kernel.endswith("conv2d_s8") and fits(call, weights) is None:
+            break
+    else:
+        raise AssertionError("no layer that fits")
+    for key in ("in_w", "out_w", "stride_w"):
+        largest, beyond = (
+            replace(call, params={**call.params, key: size}) for size in (32767, 32768)
+        )
+        assert fits(largest, weights) is None
+        assert fits(beyond, weights) == "a size over 32767"
