@@ -387,18 +387,26 @@ onnx.save(model, "free.onnx")
 
 
 @needs("onnx2tf")
-def test_a_recurrent_layer_of_an_onnx_model_is_unrolled(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "gates"), [("GRU", 3), ("LSTM", 4)])
+def test_a_recurrent_layer_of_an_onnx_model_is_unrolled(
+    tmp_path: Path, kind: str, gates: int
+) -> None:
+    """Also one that leaves the states it begins with to the default."""
     save = """
+import sys
 import numpy, onnx, onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 rng = numpy.random.default_rng(3)
 def c(name, *shape): return numpy_helper.from_array(rng.normal(0, .5, shape).astype("f"), name)
 def info(name, *shape): return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+kind, gates = sys.argv[1], int(sys.argv[2])
+more = dict(linear_before_reset=1) if kind == "GRU" else dict()
 node = helper.make_node
 nodes = [node("Transpose", ["series"], ["t"], perm=[1, 0, 2]),
-    node("GRU", ["t", "w", "r", "b"], ["", "h"], hidden_size=4, linear_before_reset=1),
+    node(kind, ["t", "w", "r", "b"], ["", "h"], hidden_size=4, **more),
     node("Squeeze", ["h", "first"], ["s"]), node("Gemm", ["s", "wf", "bf"], ["chances"])]
-weights = [c("w", 1, 12, 5), c("r", 1, 12, 4), c("b", 1, 24), c("wf", 4, 2), c("bf", 2),
+rows = gates * 4
+weights = [c("w", 1, rows, 5), c("r", 1, rows, 4), c("b", 1, 2 * rows), c("wf", 4, 2), c("bf", 2),
     numpy_helper.from_array(numpy.array([0]), "first")]
 graph = helper.make_graph(nodes, "net", [info("series", 1, 3, 5)], [info("chances", 1, 2)], weights)
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
@@ -409,7 +417,8 @@ run = onnxruntime.InferenceSession("net.onnx").run
 numpy.save("wanted.npy", numpy.concatenate([run(None, {"series": v[None]})[0] for v in x]))
 numpy.savez("data.npz", series=x.transpose(0, 2, 1))
 """
-    subprocess.run([sys.executable, "-c", save], cwd=tmp_path, check=True, timeout=200)
+    command = [sys.executable, "-c", save, kind, str(gates)]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=200)
     done = quantize.quantize(
         tmp_path / "net.onnx", calibration=tmp_path / "data.npz", output=tmp_path / "net.tflite"
     )

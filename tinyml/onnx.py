@@ -40,6 +40,7 @@ def convert(job: Mapping[str, Any], stage: Callable[[str], None]) -> dict[str, A
             entry.type.tensor_type.shape.dim[0].dim_value = 1
     fixed = "batch_of_1.onnx"
     model = order_gelu(fold(onnx.shape_inference.infer_shapes(model, data_prop=True)))
+    model = begin_at_zero(model)
     onnx.save(model, fixed)
     stage("convert")
     images = np.random.default_rng(0).random((20, 128, 128, 3), np.float32)
@@ -133,6 +134,24 @@ def order_gelu(model: Any) -> Any:
         (half,) = (n for n in last.input if n in halves)
         gate, x = (first.input[factors.index(found)] for found in (True, False))
         first.input[:], last.input[:] = (x, half), (first.output[0], gate)
+    return model
+
+
+def begin_at_zero(model: Any) -> Any:
+    """The states that an LSTM begins with, written out where it leaves them to the default."""
+    graph = model.graph
+    known = {t.name: t.dims for t in graph.initializer}
+    for number, node in enumerate(graph.node):
+        if node.op_type != "LSTM" or len(known.get(node.input[2], ())) != 3:
+            continue
+        directions, _, hidden = known[node.input[2]]
+        node.input.extend([""] * (7 - len(node.input)))
+        for place in (5, 6):  # initial_h, initial_c
+            if not node.input[place]:
+                name = f"tinyml_lstm_{number}_begin_{place}"
+                zeros = np.zeros((directions, 1, hidden), np.float32)
+                graph.initializer.append(onnx.numpy_helper.from_array(zeros, name))
+                node.input[place] = name
     return model
 
 
