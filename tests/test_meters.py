@@ -297,6 +297,13 @@ def test_a_joulescope_that_falls_silent(vendor, monkeypatch):
         list(meter.record(lambda: False))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_value_beyond_float32_is_a_lost_sample():
+    message = {"decimate_factor": 1, "sample_id": 7, "sample_rate": 1e3, "data": [1.0, -1e300]}
+    first, samples, rate = joulescope.unpack(message, bits=False)
+    assert (first, rate) == (7, 1e3) and samples[0] == 1 and not np.isfinite(samples[1])
+
+
 def test_without_the_vendors_package_one_is_told_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyjoulescope_driver", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -250,7 +250,8 @@ def unpack(value: dict[str, Any], *, bits: bool) -> tuple[int, NDArray[np.float3
         data = np.asarray(value["data"])
         if bits:
             data = np.unpackbits(data.astype(np.uint8, casting="safe"), bitorder="little")
-        samples = data.astype(np.float32)
+        with np.errstate(over="ignore"):  # then infinite: a sample that is lost
+            samples = data.astype(np.float32)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
         raise MeterError("the Joulescope's driver sends messages of another form") from error
     if samples.ndim != 1 or first < 0 or not 1 <= rate <= 1e8:
