@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -146,3 +148,41 @@ def test_tables_of_the_committed_figures() -> None:
             console.print(table)
     text = captured.get()
     assert "165.13" in text and "29 864 761" in text and "M0 (cortex-m0), emulated" in text
+
+
+def test_the_readme_has_the_committed_figures() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    head, _, *rows = text[text.index("| Cortex-M4 | AD") :].partition("\n\n")[0].splitlines()
+    names = [name.lower() for name in cells(head)[1:]]
+    table = {label: values for label, *values in map(cells, rows)}
+    found = benchmark.committed()
+    peers = json.loads((FOLDER / "peers.json").read_text(encoding="utf-8"))
+    theirs = peers["tflm_cmsis_nn"]["instructions"]
+
+    def figures(level: str, *keys: str) -> list[int]:
+        return [sum(found[f"M4 {name} {level}"][key] for key in keys) for name in names]
+
+    def written(label: str) -> list[int]:
+        (row,) = [row for key, row in table.items() if key.startswith(label)]
+        return [int(value.replace(" ", "")) for value in row]
+
+    assert written("instructions") == figures("speed", "instructions")
+    assert written("bytes of code at `balanced`") == figures("balanced", "code_bytes")
+    assert written("bytes of code at `size`") == figures("size", "code_bytes")
+    assert written("bytes of RAM") == figures("balanced", "arena_bytes", "stack_bytes")
+    times = figures("speed", "estimated_ms_l4r5")
+    assert table["ms, estimated"] == [f"{ms:.1f}" if ms < 100 else f"{ms:.0f}" for ms in times]
+
+    def ratios(core: str, models: Sequence[str]) -> list[float]:
+        return [found[f"{core} {m} speed"]["instructions"] / theirs[core][m] for m in models]
+
+    (row,) = [row for key, row in table.items() if key.startswith("of TFLite Micro")]
+    assert row == [f"{ratio:.2f}" for ratio in ratios("M4", names)]
+    for core in ("M7", "M3", "M0", "M55"):
+        all_of_it = ratios(core, list(benchmark.MODELS))
+        span = f"{min(all_of_it):.2f} to {max(all_of_it):.2f}"
+        assert re.search(rf"\b{core}\b[^.;]*? {span}", " ".join(text.split())), (core, span)
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
