@@ -14,6 +14,9 @@ from .errors import RunError, ToolError
 
 CONDITION = "(?:eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
 _TIMEOUT_SECONDS = 120
+_NAMED = {"sl": 10, "fp": 11, "ip": 12, "sp": 13, "lr": 14, "pc": 15}
+_FLOATS = 32  # the number of s0
+_REGISTERS = re.compile(r"\b(r\d+|s\d+|d\d+|sl|fp|ip|sp|lr|pc)\b(?:-(\w+))?")
 _FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 _LINE = re.compile(r"^\s*([0-9a-f]+):\t((?:[0-9a-f]{4} ?)+)\s*\t([a-z][a-z0-9.]*)(?:\s+(.*))?$")
 
@@ -104,3 +107,23 @@ def parse_disassembly(text: str) -> Code:
             size = len(words.replace(" ", "").strip()) // 2
             found[int(address, 16)] = Instruction(int(address, 16), size, name, plain, function)
     return Code(found)
+
+
+def registers_in(text: str) -> list[int]:
+    """Numbers of the registers that operands name, in their order, and all of {r4-r6, d8}.
+
+    r0 is 0 and pc 15, s0 is 32; d0 has the numbers of s0 and s1.
+    """
+    found: list[int] = []
+    for name, last in _REGISTERS.findall(text):
+        first, end = _numbers(name), _numbers(last or name)
+        found += range(first[0], end[-1] + 1)
+    return found
+
+
+def _numbers(name: str) -> list[int]:
+    if name in _NAMED:
+        return [_NAMED[name]]
+    at = int(name[1:])
+    wide = [_FLOATS + 2 * at, _FLOATS + 2 * at + 1]
+    return {"r": [at], "s": [_FLOATS + at], "d": wide}[name[0]]

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .counting import StepCounts
-from .disassembly import CONDITION, Code, Instruction
+from .disassembly import CONDITION, Code, Instruction, registers_in
 
 _C = CONDITION
 _LOAD, _STORE = re.compile(rf"v?ldrs?[bh]?t?{_C}(\.\d+)?"), re.compile(rf"v?str[bh]?t?{_C}(\.\d+)?")
@@ -37,8 +37,7 @@ _CONDITIONAL = re.compile(rf"b(?!l$|x$|lx$|ic){_C[:-1]}|cbn?z")
 _SETS_FLAGS = re.compile(rf"(cmp|cmn|tst|teq){_C}|\w+s")
 _READS_FLAGS = re.compile(rf"(adc|sbc|rrx)s?{_C}|(mov|mvn|add|sub|rsb|and|orr|eor|bic){_C[:-1]}")
 _REPLACES = re.compile(r"(mov|mvn|neg|rsb|sxt|uxt|rev|rbit|clz|adr|vmov|vcvt|vneg|vabs).*")
-_NUMBERS = {"sl": 10, "fp": 11, "ip": 12, "sp": 13, "lr": 14, "pc": 15}
-_FLAGS, _FLOATS = 16, 32
+_FLAGS = 16  # the number of none of registers_in()
 _ALONE = "alone"
 _ROOM = {"multiply": 1, "store": 1, "packing": 1, "branch": 1, "float": 1, "load": 2, "plain": 2}
 _WANTED_EARLY = {"sum": -1, "stored": -1, "plain": 0, "factor": 0, "address": 0, "shifted": 1}
@@ -61,30 +60,14 @@ class _Use:
     place: tuple[int, int] | None = None  # of a load: base register and word behind it
 
 
-def _registers(text: str) -> list[int]:
-    found: list[int] = []
-    for name, last in re.findall(r"\b(r\d+|s\d+|d\d+|sl|fp|ip|sp|lr|pc)\b(?:-(\w+))?", text):
-        first, end = _numbers(name), _numbers(last or name)
-        found += range(first[0], end[-1] + 1)
-    return found
-
-
-def _numbers(name: str) -> list[int]:
-    if name in _NUMBERS:
-        return [_NUMBERS[name]]
-    at = int(name[1:])
-    wide = [_FLOATS + 2 * at, _FLOATS + 2 * at + 1]
-    return {"r": [at], "s": [_FLOATS + at], "d": wide}[name[0]]
-
-
 def _memory(instruction: Instruction) -> _Use:
     name, operands = instruction.name, instruction.operands
     listed = not instruction.memory
     address = instruction.memory or operands.partition(",")[0]
     if name.startswith(("push", "pop", "vpush", "vpop")):
         address = "sp!"
-    others = _registers(operands.replace(address, "", 1))
-    base = _registers(address)
+    others = registers_in(operands.replace(address, "", 1))
+    base = registers_in(address)
     back = [(base[0], 1)] if base and ("!" in operands or "]," in operands or listed) else []
     reads = [(r, "address") for r in base]
     if name.startswith(("st", "vst", "push", "vpush")):
@@ -96,7 +79,7 @@ def _memory(instruction: Instruction) -> _Use:
         offset = re.search(r"\[\w+(?:, #(-?\d+))?\]", address)
         place = (base[0], int(offset[1] or 0) // 4) if offset and unit == "load" else None
         return _Use(unit, reads, [*((r, later) for r in others), *back], others, place=place)
-    cycles = max(-(-(len(_registers(operands)) - (len(base) if address != "sp!" else 0)) // 2), 1)
+    cycles = max(-(-(len(registers_in(operands)) - (len(base) if address != "sp!" else 0)) // 2), 1)
     return _Use(_ALONE, reads, [*((r, cycles) for r in others), *back], others, cycles)
 
 
@@ -125,7 +108,7 @@ def _use(instruction: Instruction) -> _Use:
     name, operands = instruction.name, instruction.operands
     if any(pattern.fullmatch(name) for pattern in (_LOAD, _STORE, _MULTIPLE)):
         return _memory(instruction)
-    registers = _registers(operands)
+    registers = registers_in(operands)
     if _MULTIPLY.fullmatch(name):
         return _multiplication(name, registers)
     if _BRANCH.fullmatch(name):

@@ -11,7 +11,7 @@ from typing import Protocol
 from . import dual_issue
 from .board import FlashReads
 from .counting import StepCounts
-from .disassembly import CONDITION, Code, Instruction
+from .disassembly import CONDITION, Code, Instruction, registers_in
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,7 @@ _ROOT = 14  # VDIV and VSQRT; integer instructions behind run meanwhile
 def _registers(instruction: Instruction) -> int:
     """How many words a list such as {r4-r6, d8, pc} has."""
     inside = re.search(r"\{(.*)\}", instruction.operands)
-    total = 0
-    for part in (inside[1] if inside else "r0").split(","):
-        kind, *ends = re.findall(r"[a-z]+|\d+", part.strip().replace("-", " "))
-        numbers = [int(end) for end in ends if end.isdigit()]
-        count = numbers[-1] - numbers[0] + 1 if len(numbers) == 2 else 1
-        total += count * (2 if kind == "d" else 1)
-    return total
+    return len(registers_in(inside[1])) if inside else 1
 
 
 def _loaded_in_front(instruction: Instruction, code: Code) -> Instruction | None:
