@@ -196,4 +196,4 @@ def _reader_answer(firmware: Firmware, probe: Probe, log: Log, patience: float) 
             if isinstance(found, Reader):
                 text = f"reader of an INA{found.chip}, {found.rate} readings a second"
                 return Answer(text, "", 0, found.clock)
-    raise log.silent_or_garbage(probe.diagnose()) or log.stranger(flashed=True)
+    raise log.silent_or_garbage(probe.diagnose) or log.stranger(flashed=True)

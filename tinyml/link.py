@@ -120,17 +120,25 @@ class Log:
             hint="has the board power, and is its TX the wire at the adapter's RX?",
         )
 
-    def silent_or_garbage(self, hint: str) -> RunError | None:
-        """What to say where nothing has come, or nothing that is text; `hint` is for silence."""
+    def silent(self, diagnose: Callable[[], str]) -> RunError | None:
+        """What to say where nothing has come, or nothing but a level; a hint is for silence."""
         if self.received == 0:
-            return RunError("the device is silent", hint=hint)
-        if (held := self.held_low()) is not None:
-            return held
+            return RunError("the device is silent", hint=diagnose())
+        return self.held_low()
+
+    def garbage(self) -> str:
+        """How much is no text, where that is more than noise makes; else ""."""
         if self.strange > 0.2 * self.received:
-            return RunError(
-                f"the device sends garbage: {self.strange} of {self.received} bytes are no text",
-                hint="another baud rate? energy firmware speaks 9600",
-            )
+            return f"{self.strange} of {self.received} bytes are no text"
+        return ""
+
+    def silent_or_garbage(self, diagnose: Callable[[], str]) -> RunError | None:
+        """What to say where nothing has come, or nothing that is text."""
+        if (silent := self.silent(diagnose)) is not None:
+            return silent
+        if how := self.garbage():
+            hint = "another baud rate? energy firmware speaks 9600"
+            return RunError(f"the device sends garbage: {how}", hint=hint)
         return None
 
     def stranger(self, flashed: bool) -> RunError:

@@ -323,7 +323,7 @@ def connect(
 
 
 def _nobody(log: Log, error: RunError, flashed: bool) -> RunError:
-    nothing = log.silent_or_garbage(error.hint)
+    nothing = log.silent_or_garbage(lambda: error.hint)
     if nothing is not None:
         return nothing
     lines = [line.data.strip(b"\0\r\n") for line in log.lines]

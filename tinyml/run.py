@@ -46,12 +46,10 @@ def connect(
 
 def _nobody(link: Link, flashed: bool, patience: float) -> RunError:
     log = link.log
-    if log.received == 0:
-        return RunError("the device is silent", hint=link.diagnose())
-    if (held := log.held_low()) is not None:
-        return held
-    if log.strange > 0.2 * log.received:
-        return _garbage(link, f"{log.strange} of {log.received} bytes are no text")
+    if (silent := log.silent(link.diagnose)) is not None:
+        return silent
+    if how := log.garbage():
+        return _garbage(link, how)
     parsed = [wire.parse(line.data) for line in log.lines]
     errors = [p for p in parsed if isinstance(p, wire.WireError)]
     if any(error.reason == "version" for error in errors):

@@ -98,14 +98,18 @@ class Ina:
         line.write(b"?")
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
-            *lines, self._partial = (self._partial + line.read()).split(b"\n")
-            self._partial = self._partial[-256:]
-            for found in map(parse_other, lines):
+            for found in map(parse_other, self._lines(line)):
                 if isinstance(found, Fault):
                     raise found.error
                 if found is not None:
                     return found
         return None
+
+    def _lines(self, line: Line) -> list[bytes]:
+        """The whole lines that have come."""
+        *lines, self._partial = (self._partial + line.read()).split(b"\n")
+        self._partial = self._partial[-256:]
+        return lines
 
     def _begin(self) -> Line:
         """The line, without what the reader has sent while the board was flashed and started."""
@@ -156,8 +160,7 @@ class Ina:
         bad = 0
         last = time.monotonic()
         while not stop():
-            *lines, self._partial = (self._partial + line.read()).split(b"\n")
-            self._partial = self._partial[-256:]
+            lines = self._lines(line)
             for other in map(parse_other, lines):
                 if isinstance(other, Fault):
                     raise other.error
